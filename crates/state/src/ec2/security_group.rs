@@ -1,0 +1,86 @@
+//! Security groups and their rules.
+//! [Security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html)
+
+use enishi_fabric::{Cidr, TrafficMatch};
+use serde::{Deserialize, Serialize};
+
+use super::VpcId;
+use crate::id::id;
+use crate::{AccountId, Keys, Row, Scope};
+
+id!(SecurityGroupId, "sg", "a security group");
+id!(SecurityGroupRuleId, "sgr", "a security group rule");
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroup {
+    /// Its id.
+    pub id: SecurityGroupId,
+    /// Account and region.
+    pub scope: Scope,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its name, unique in the VPC; `default` is the VPC's own.
+    pub name: String,
+    /// The user's words.
+    pub description: String,
+}
+
+impl Row for SecurityGroup {
+    type Id = SecurityGroupId;
+    const TABLE: &'static str = "security_group";
+
+    fn id(&self) -> SecurityGroupId {
+        self.id.clone()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        keys.add("scope", &self.scope.to_string());
+        keys.add("vpc", self.vpc.as_str());
+    }
+}
+
+/// The other end of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RulePeer {
+    /// IPv4 addresses.
+    Cidr(Cidr),
+    /// The members of a group, and the account that owns it.
+    Group(SecurityGroupId, AccountId),
+}
+
+/// A rule of a security group: it allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupRule {
+    /// Its id.
+    pub id: SecurityGroupRuleId,
+    /// Account and region.
+    pub scope: Scope,
+    /// The group.
+    pub group: SecurityGroupId,
+    /// Outbound instead of inbound.
+    pub egress: bool,
+    /// What it allows. AWS's IpProtocol, FromPort and ToPort follow from it.
+    pub traffic: TrafficMatch,
+    /// The source or destination.
+    pub peer: RulePeer,
+    /// The user's words.
+    pub description: Option<String>,
+}
+
+impl Row for SecurityGroupRule {
+    type Id = SecurityGroupRuleId;
+    const TABLE: &'static str = "security_group_rule";
+
+    fn id(&self) -> SecurityGroupRuleId {
+        self.id.clone()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        keys.add("scope", &self.scope.to_string());
+        keys.add("group", self.group.as_str());
+        if let RulePeer::Group(group, _) = &self.peer {
+            keys.add("referenced_group", group.as_str());
+        }
+    }
+}
