@@ -1,1 +1,6 @@
-//! Enishi proxy.
+//! Services that speak HTTP inside the network: for now the instance metadata service.
+//!
+//! Each is a sans-IO `core`, which turns a request into an answer, and a `serve`, which moves bytes. Listeners are handed
+//! in: whoever owns the namespaces makes the socket in the right one.
+
+pub mod metadata;
