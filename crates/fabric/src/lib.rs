@@ -6,15 +6,22 @@
 //! * [`Cidr`], [`PortRange`], [`Protocol`], [`Mac`]: values that cannot hold nonsense.
 //! * [`program`]: what one network namespace has to be.
 //! * [`Packet`] and [`Flow`]: what is sent through a program.
+//! * [`walk`]: what a program does with it, for a first packet or, with [`Network`], for whole conversations.
 //! * [`trace`]: what happened to it, hop by hop, and which rule decided.
+//! * [`invalidate`]: which tracked connections a change of program ends.
 
+pub mod invalidate;
 pub mod packet;
 pub mod program;
 pub mod trace;
 mod value;
+pub mod walk;
 
+pub use invalidate::{Purge, consistent, invalidate};
 pub use packet::{Flow, Packet, Transport};
 pub use program::Program;
+pub use trace::{Disposition, Hop, Stage, Trace, Verdict};
 pub use value::{
     Cidr, IcmpMatch, InterfaceName, Mac, NamespaceName, Origin, ParseError, PortRange, Protocol, TrafficMatch,
 };
+pub use walk::{Answer, Network, walk};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use serde::{Serialize, Serializer};
+
 use crate::{Protocol, TrafficMatch};
 
 /// The header of an IPv4 packet, as far as networks decide on it.
@@ -35,7 +37,7 @@ pub enum Transport {
 }
 
 /// A packet and who sends it: where it enters the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Flow {
     /// The namespace whose process sends the first packet.
     pub from: crate::NamespaceName,
@@ -98,6 +100,37 @@ impl Transport {
             Transport::Tcp(_, port) | Transport::Udp(_, port) => Some(port),
             Transport::Echo { .. } | Transport::Other(_) => None,
         }
+    }
+}
+
+impl Serialize for Packet {
+    /// One flat object: `source`, `destination`, `protocol` (its IANA number), `source_port` (or the echo identifier) and
+    /// `destination_port`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Header {
+            source: Ipv4Addr,
+            destination: Ipv4Addr,
+            protocol: u8,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            source_port: Option<u16>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            destination_port: Option<u16>,
+        }
+        let protocol = match self.transport {
+            Transport::Tcp(..) => 6,
+            Transport::Udp(..) => 17,
+            Transport::Echo { .. } => 1,
+            Transport::Other(number) => number,
+        };
+        Header {
+            source: self.source,
+            destination: self.destination,
+            protocol,
+            source_port: self.transport.source_port(),
+            destination_port: self.transport.destination_port(),
+        }
+        .serialize(serializer)
     }
 }
 

@@ -29,6 +29,16 @@ impl Cidr {
     /// Every IPv4 address: `0.0.0.0/0`.
     pub const EVERYWHERE: Cidr = Cidr(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
 
+    /// A block that is known when compiling; a prefix above 32 or a set host bit does not compile in a `const`.
+    ///
+    /// # Panics
+    /// When called at run time with such values: use it in constants only.
+    pub const fn literal(network: [u8; 4], prefix: u8) -> Self {
+        let [a, b, c, d] = network;
+        assert!(prefix == 32 || u32::from_be_bytes(network) << prefix == 0);
+        Cidr(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
+    }
+
     /// The block of `prefix` bits (at most 32) that `address` lies in; host bits are cleared, as AWS does.
     pub fn containing(address: Ipv4Addr, prefix: u8) -> Result<Self, ParseError> {
         Ipv4Net::new(address, prefix)
@@ -282,6 +292,12 @@ macro_rules! name {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -349,7 +365,7 @@ impl InterfaceName {
 /// What a piece of a program came from: a resource and, where one decided, its rule.
 ///
 /// Traces, flow logs and analyses name decisions by it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Origin {
     /// The AWS id of the resource: `sg-…`, `acl-…`, `rtb-…`.
     pub resource: Arc<str>,

@@ -1,0 +1,117 @@
+//! Which tracked connections a change of program ends.
+//!
+//! A tracked connection outlives the rules that admitted it. AWS wants that of security groups: removing a rule leaves
+//! flows alone that are tracked ("Security group connection tracking" in the EC2 guide). So changes of group rules, of
+//! group members and of an interface's groups purge nothing. Untracked flows need no purge, because every packet of theirs
+//! is judged; nor do network ACLs and routes, which judge and lead every packet; nor source and destination checks.
+//!
+//! What must not outlive a change is an *address*: when it is taken from an interface, or a public address no longer
+//! stands for a private one, a tracked connection would carry packets to whoever has the address next, past its groups,
+//! or to the old owner of an Elastic IP. The purge belongs into the same apply as the change, before the API answers.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::program::{Eni, NamespaceProgram, NatGateway, Role, Router};
+use crate::{Cidr, InterfaceName, NamespaceName, Origin, Packet};
+
+/// Tracked connections to end in one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purge {
+    /// All of them.
+    All,
+    /// Those that have this address anywhere: as source or destination, in the original or the reply tuple.
+    Address(Ipv4Addr),
+}
+
+impl Purge {
+    /// Whether the connection with these two tuples ends.
+    pub fn ends(self, original: Packet, reply: Packet) -> bool {
+        match self {
+            Purge::All => true,
+            Purge::Address(address) => {
+                [original.source, original.destination, reply.source, reply.destination].contains(&address)
+            }
+        }
+    }
+}
+
+/// Which tracked connections end when a namespace changes from `old` to `new`; in ascending order, each once.
+///
+/// An interface keeps its address if the same ENI of the same owner still has it behind the same router interface.
+pub fn invalidate(old: &NamespaceProgram, new: &NamespaceProgram) -> Vec<Purge> {
+    let gone = match (&old.role, &new.role) {
+        (Role::Router(old), Role::Router(new)) => gone_from_router(old, new),
+        (Role::NatGateway(old), Role::NatGateway(new)) if old.origin == new.origin => gone_from_nat(old, new),
+        (Role::Host(_), Role::Host(_)) | (Role::Internet(_), Role::Internet(_)) => Vec::new(),
+        _ => return vec![Purge::All],
+    };
+    let mut purges: Vec<Purge> = gone.into_iter().map(Purge::Address).collect();
+    purges.sort_unstable();
+    purges.dedup();
+    purges
+}
+
+fn gone_from_router(old: &Router, new: &Router) -> Vec<Ipv4Addr> {
+    let (before, after) = (owners(old), owners(new));
+    let moved = before.into_iter().filter(|(address, owner)| after.get(address) != Some(owner));
+    let private = moved.map(|(address, _)| address);
+    let mapped = |router: &Router, private| {
+        router.internet.as_ref()?.mappings.get(&private).map(|public| public.address)
+    };
+    let mappings = old.internet.iter().flat_map(|port| &port.mappings);
+    let public = mappings
+        .filter(|&(&private, public)| mapped(new, private) != Some(public.address))
+        .map(|(_, public)| public.address);
+    private.chain(public).collect()
+}
+
+/// Who has an address: the router's interface, the ENI, and whose it is.
+fn owners(router: &Router) -> BTreeMap<Ipv4Addr, (&InterfaceName, &Origin, &NamespaceName)> {
+    let enis = router.enis.iter();
+    enis.flat_map(|(interface, Eni { origin, owner, addresses, .. })| {
+        addresses.iter().map(move |&address| (address, (interface, origin, owner)))
+    })
+    .collect()
+}
+
+fn gone_from_nat(old: &NatGateway, new: &NatGateway) -> Vec<Ipv4Addr> {
+    old.device.addresses.iter().filter(|address| !new.device.addresses.contains(address)).copied().collect()
+}
+
+/// Whether a tracked connection, given by its original and its reply tuple, could have been made under `program`.
+///
+/// For a daemon that adopts a running data plane and does not know under which program its connections were made: those
+/// that are not consistent are to be ended. Judged are the addresses alone: every VPC address belongs to an interface or a
+/// service, and every translation is one that the program does. An address that changed hands cannot be told.
+pub fn consistent(program: &NamespaceProgram, original: Packet, reply: Packet) -> bool {
+    let sent = reply.reply();
+    match &program.role {
+        Role::Router(router) => consistent_in_router(router, original, sent),
+        Role::NatGateway(nat) => consistent_in_nat(nat, original, sent),
+        Role::Host(_) | Role::Internet(_) => true,
+    }
+}
+
+/// `original` came in and left as `sent`.
+fn consistent_in_router(router: &Router, original: Packet, sent: Packet) -> bool {
+    let mapped = |private: Ipv4Addr, public: Ipv4Addr| {
+        let mapping = router.internet.as_ref().and_then(|port| port.mappings.get(&private));
+        mapping.is_some_and(|mapping| mapping.address == public)
+    };
+    let source = original.source == sent.source || mapped(original.source, sent.source);
+    let destination =
+        original.destination == sent.destination || mapped(sent.destination, original.destination);
+    let exists = |address: Ipv4Addr| {
+        !router.cidrs.iter().any(|cidr: &Cidr| cidr.contains(address))
+            || router.services.contains(&address)
+            || router.enis.values().any(|eni| eni.addresses.contains(&address))
+    };
+    source && destination && exists(original.source) && exists(sent.destination)
+}
+
+/// Every flow through a NAT gateway leaves from one of its addresses; its own flows come from or go to them.
+fn consistent_in_nat(nat: &NatGateway, original: Packet, sent: Packet) -> bool {
+    let own = |address: &Ipv4Addr| nat.device.addresses.contains(address);
+    original.destination == sent.destination && (own(&sent.source) || own(&sent.destination))
+}

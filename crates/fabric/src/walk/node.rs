@@ -1,0 +1,128 @@
+//! What stands around the routers: instances, NAT gateways, the internet.
+
+use super::journey::{Crossing, Journey, cross, owns};
+use crate::program::{Device, Host, Internet, NamespaceProgram, NatGateway};
+use crate::{Disposition, Hop, InterfaceName, Stage};
+
+/// The source ports that a NAT gateway uses.
+const NAT_PORTS: std::ops::RangeInclusive<u16> = 1024..=u16::MAX;
+
+/// A process sends: to an own address without leaving, else through the device that has the source address, else through
+/// the first device.
+pub(super) fn depart(journey: &mut Journey<'_>, sender: &NamespaceProgram, devices: &[Device]) -> Crossing {
+    if owns(devices, journey.packet.destination) {
+        return Err(journey.deliver(&sender.name, None));
+    }
+    let source = journey.packet.source;
+    let device = devices.iter().find(|device| device.addresses.contains(&source)).or(devices.first());
+    match device {
+        Some(device) => cross(sender, &device.interface),
+        None => Err(Disposition::Unplugged { namespace: sender.name.clone() }),
+    }
+}
+
+/// An instance gets a packet. It stops here: what its processes do with a packet for somebody else is theirs.
+pub(super) fn receive(
+    journey: &mut Journey<'_>,
+    receiver: &NamespaceProgram,
+    host: &Host,
+    interface: &InterfaceName,
+) -> Disposition {
+    if owns(&host.devices, journey.packet.source) {
+        return Disposition::Loop;
+    }
+    if owns(&host.devices, journey.packet.destination) {
+        return journey.deliver(&receiver.name, Some(interface));
+    }
+    let hop = Hop::new(Stage::Middlebox, &receiver.name, journey.packet);
+    let disposition =
+        Disposition::DeliveredToMiddlebox { namespace: receiver.name.clone(), interface: interface.clone() };
+    journey.end(hop, disposition)
+}
+
+/// A NAT gateway gets a packet and sends it back into the router, under another source.
+///
+/// What is addressed to the gateway itself has to answer a flow that it translated. Everything else is from inside.
+pub(super) fn translate(
+    journey: &mut Journey<'_>,
+    namespace: &NamespaceProgram,
+    nat: &NatGateway,
+) -> Crossing {
+    let packet = journey.packet;
+    let addresses = &nat.device.addresses;
+    let hop = |stage| Hop::new(stage, &namespace.name, packet).by(&nat.origin);
+    if addresses.contains(&packet.source) {
+        return Err(Disposition::Loop);
+    }
+    let mut tracking = journey.table(&namespace.name).track(packet);
+    let (stage, translated) = if addresses.contains(&packet.destination) {
+        if !tracking.is_reply() {
+            return Err(journey.end(hop(Stage::NatGatewayIn).denied(), Disposition::NoSuchFlow));
+        }
+        (Stage::NatGatewayIn, tracking.before_routing(packet))
+    } else {
+        let Some(&address) = addresses.first() else {
+            return Err(Disposition::Unplugged { namespace: namespace.name.clone() });
+        };
+        tracking.translate_source(address);
+        if journey.table(&namespace.name).settle(&mut tracking, NAT_PORTS).is_err() {
+            return Err(journey.end(hop(Stage::NatGatewayOut).denied(), Disposition::NoFreePort));
+        }
+        let translated = tracking.after_routing(tracking.before_routing(packet));
+        if translated.source == packet.source {
+            return Err(journey.end(hop(Stage::NatGatewayIn).denied(), Disposition::NoSuchFlow));
+        }
+        (Stage::NatGatewayOut, translated)
+    };
+    journey.packet = translated;
+    journey.record(Hop { packet: translated, ..hop(stage) });
+    cross(namespace, &nat.device.interface)
+}
+
+/// A process on the internet sends.
+pub(super) fn depart_internet(
+    journey: &mut Journey<'_>,
+    namespace: &NamespaceProgram,
+    internet: &Internet,
+) -> Crossing {
+    match internet.routes.get(&journey.packet.destination) {
+        Some(interface) => cross(namespace, interface),
+        None => Err(end_on_internet(journey, namespace, internet)),
+    }
+}
+
+/// A packet comes out of an internet gateway.
+pub(super) fn carry(
+    journey: &mut Journey<'_>,
+    namespace: &NamespaceProgram,
+    internet: &Internet,
+) -> Crossing {
+    let Some(interface) = internet.routes.get(&journey.packet.destination) else {
+        return Err(end_on_internet(journey, namespace, internet));
+    };
+    let next = cross(namespace, interface)?;
+    let mut hop = Hop::new(Stage::Internet, &namespace.name, journey.packet);
+    hop.target = Some(next.namespace.as_str().into());
+    journey.record(hop);
+    Ok(next)
+}
+
+/// Addresses that no VPC has: the internet's own host has all of them but the free part of the pool and what is not routed
+/// on the internet.
+fn end_on_internet(
+    journey: &mut Journey<'_>,
+    namespace: &NamespaceProgram,
+    internet: &Internet,
+) -> Disposition {
+    let destination = journey.packet.destination;
+    let own = destination == internet.address || internet.hosts.contains(destination);
+    let nobody = internet.pool.contains(destination)
+        || internet.unrouted.iter().any(|block| block.contains(destination));
+    let name = &namespace.name;
+    if nobody && !own {
+        let hop = Hop::new(Stage::Internet, name, journey.packet).denied();
+        return journey.end(hop, Disposition::Unreachable);
+    }
+    let hop = Hop::new(Stage::Exits, name, journey.packet);
+    journey.end(hop, Disposition::Exits { namespace: name.clone() })
+}
