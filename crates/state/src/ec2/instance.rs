@@ -151,6 +151,8 @@ pub struct Instance {
     pub tenancy: super::Tenancy,
     /// The client token of the launch.
     pub client_token: Option<String>,
+    /// `standard` or `unlimited`, for a burstable type.
+    pub cpu_credits: Option<String>,
     /// The private host name: `ip-10-0-0-5.ec2.internal`.
     pub private_dns_name: String,
 }

@@ -51,6 +51,9 @@ pub struct NetworkInterface {
     pub addresses: Vec<PrivateAddress>,
     /// An automatically assigned public address of the primary private address; an associated Elastic IP replaces it.
     pub auto_public_ip: Option<Ipv4Addr>,
+    /// Whether it was launched with an automatic public address: it gets another when its instance is started again, or
+    /// when the Elastic IP that replaced it is taken away.
+    pub wants_public_ip: bool,
     /// Who uses it.
     pub attachment: Option<Attachment>,
     /// Who asked for it, when AWS did it for a service.
