@@ -1,1 +1,51 @@
-//! Enishi plan.
+//! The compiler: [`plan`] turns the cloud's state into the network that has to exist.
+//!
+//! `plan` is total and deterministic: every [`World`] has a [`Program`], and the same world has the same one. What cannot
+//! be compiled (a route to a gateway that is gone) becomes a blackhole; what must not exist at all (a subnet without a
+//! network ACL) is refused when a transaction commits, and is left out here.
+//!
+//! # What exists in a program
+//!
+//! | namespace | when | by |
+//! |---|---|---|
+//! | `internet` | always, so that something can be sent from it in an empty world too | `internet.rs` |
+//! | `vpc-…`, a router | the VPC has a live network interface | `vpc.rs` |
+//! | `i-…`, a host | the instance is pending or running and has a network interface | `instance.rs` |
+//! | `nat-…` | the NAT gateway is pending or available | `nat_gateway.rs` |
+//!
+//! A network interface is *live* when an instance that is up, or a live NAT gateway, uses it (`network_interface.rs`). A
+//! router lists what live interfaces need and nothing else: their subnets, those subnets' route tables and network ACLs,
+//! the interfaces' security groups, and the groups that those refer to. Everything else could not change a verdict.
+//!
+//! # Invariants
+//!
+//! * Nothing is decided twice: what `DescribeRouteTables` calls `blackhole` is [`route_state`], which asks the same
+//!   function that compiles the route.
+//! * [`Planner`], which recompiles only the VPCs that a transaction touched, always has the program that [`plan`] makes.
+//! * Every key that a program refers to is in it: subnets, tables, ACLs, groups, interfaces and both ends of every pair.
+//!
+//! Tested in `tests/`: golden programs of small worlds, and properties over random ones.
+
+mod address;
+mod instance;
+mod internet;
+mod internet_gateway;
+mod nat_gateway;
+mod network_acl;
+mod network_interface;
+mod planner;
+mod route_table;
+mod security_group;
+mod subnet;
+mod vpc;
+
+use enishi_fabric::Program;
+use enishi_state::World;
+
+pub use planner::Planner;
+pub use route_table::{RouteState, route_state};
+
+/// Compiles the whole world.
+pub fn plan(world: &World) -> Program {
+    Planner::new(world).into_program()
+}

@@ -157,7 +157,7 @@ impl World {
     }
 
     /// Every row of a kind, in the order of ids.
-    pub fn all<'w, R: Row>(&'w self) -> impl Iterator<Item = &'w R>
+    pub fn all<R: Row>(&self) -> impl Iterator<Item = &R>
     where
         World: Holds<R>,
     {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use enishi_fabric::Cidr;
 use serde::{Deserialize, Serialize};
 
 use super::NetworkInterfaceId;
@@ -10,6 +11,13 @@ use crate::{Keys, Row, Scope, Timestamp};
 
 id!(AddressId, "eipalloc", "the allocation of an Elastic IP");
 id!(EipAssociationId, "eipassoc", "the association of an Elastic IP");
+
+/// Where public addresses come from: the benchmarking block of RFC 2544, which the real internet does not route.
+pub const PUBLIC_POOL: Cidr = Cidr::literal([198, 18, 0, 0], 15);
+
+/// The part of [`PUBLIC_POOL`] that belongs to the simulated internet's own hosts. Elastic IPs and automatic public
+/// addresses start behind it, at 198.18.1.0.
+pub const INTERNET_HOSTS: Cidr = Cidr::literal([198, 18, 0, 0], 24);
 
 /// An Elastic IP address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ mod security_group;
 mod subnet;
 mod vpc;
 
-pub use address::{Address, AddressAssociation, AddressId, EipAssociationId};
+pub use address::{Address, AddressAssociation, AddressId, EipAssociationId, INTERNET_HOSTS, PUBLIC_POOL};
 pub use client_token::{ClientToken, ClientTokenKey};
 pub use counter::{Counter, CounterKey};
 pub use dhcp_options::{DhcpConfiguration, DhcpOptions, DhcpOptionsId};

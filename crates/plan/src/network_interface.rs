@@ -1,0 +1,137 @@
+//! Network interfaces: each is a veth pair between its user's namespace and the VPC's router.
+
+use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface};
+use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
+use enishi_state::World;
+use enishi_state::ec2::{Instance, InterfaceKind, NatGateway, NetworkInterface, Subnet};
+
+use crate::security_group::Groups;
+use crate::subnet;
+
+/// The router's Ethernet address on every network interface's veth pair. They are separate links, so one is enough.
+const ROUTER_MAC: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
+
+/// Jumbo frames inside a VPC.
+/// [Network MTU](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html)
+const INSTANCE_MTU: u16 = 9001;
+
+/// What a NAT gateway takes.
+/// [NAT gateway basics](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html)
+const NAT_GATEWAY_MTU: u16 = 8500;
+
+/// Who uses a live network interface.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Owner<'w> {
+    /// An instance that is up.
+    Instance(&'w Instance),
+    /// A NAT gateway that is pending or available.
+    NatGateway(&'w NatGateway),
+}
+
+impl Owner<'_> {
+    fn namespace(self) -> NamespaceName {
+        NamespaceName::new(match self {
+            Owner::Instance(instance) => instance.id.as_str(),
+            Owner::NatGateway(gateway) => gateway.id.as_str(),
+        })
+    }
+}
+
+/// A network interface that is part of the network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Live<'w> {
+    /// Its row.
+    pub(crate) row: &'w NetworkInterface,
+    /// Its subnet.
+    pub(crate) subnet: &'w Subnet,
+    /// Who uses it.
+    pub(crate) owner: Owner<'w>,
+}
+
+impl<'w> Live<'w> {
+    /// The interface, if somebody uses it who is up.
+    pub(crate) fn of(world: &'w World, row: &'w NetworkInterface) -> Option<Self> {
+        let owner = owner(world, row)?;
+        let subnet = world.get::<Subnet>(&row.subnet)?;
+        subnet::is_complete(world, subnet).then_some(Live { row, subnet, owner })
+    }
+
+    /// The router's end of its veth pair.
+    pub(crate) fn port(&self) -> InterfaceName {
+        InterfaceName::port(self.row.slot)
+    }
+
+    /// Its device in its user's namespace.
+    pub(crate) fn device_name(&self) -> InterfaceName {
+        let index = self.row.attachment.as_ref().map_or(0, |attachment| attachment.device_index);
+        InterfaceName::device(index)
+    }
+
+    /// The router's end of the veth pair.
+    pub(crate) fn router_end(&self) -> Interface {
+        let peer = Endpoint { namespace: self.owner.namespace(), interface: self.device_name() };
+        Interface { mac: ROUTER_MAC, mtu: self.mtu(), peer, peer_mac: self.row.mac }
+    }
+
+    /// The user's end of the veth pair.
+    pub(crate) fn device_end(&self) -> Interface {
+        let router = NamespaceName::new(self.row.vpc.as_str());
+        let peer = Endpoint { namespace: router, interface: self.port() };
+        Interface { mac: self.row.mac, mtu: self.mtu(), peer, peer_mac: ROUTER_MAC }
+    }
+
+    /// The user's device.
+    pub(crate) fn device(&self) -> Device {
+        Device {
+            interface: self.device_name(),
+            origin: Origin::resource(self.row.id.as_str()),
+            addresses: self.row.addresses.iter().map(|address| address.ip).collect(),
+            subnet: self.subnet.cidr,
+            gateway: self.subnet.gateway().unwrap_or(self.subnet.cidr.network()),
+        }
+    }
+
+    /// The interface as the router sees it.
+    pub(crate) fn eni(&self, groups: &Groups) -> Eni {
+        let gate = self.gate();
+        Eni {
+            origin: Origin::resource(self.row.id.as_str()),
+            owner: self.owner.namespace(),
+            subnet: subnet::mark(self.subnet),
+            addresses: self.row.addresses.iter().map(|address| address.ip).collect(),
+            source_dest_check: self.row.source_dest_check,
+            untracked: groups.untracked(&gate),
+            gate,
+        }
+    }
+
+    /// AWS puts no security group on a NAT gateway: [NAT gateway basics](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html)
+    fn gate(&self) -> Gate {
+        match self.row.kind {
+            InterfaceKind::NatGateway => Gate::Open,
+            InterfaceKind::Interface => {
+                Gate::Groups(self.row.groups.iter().map(|group| group.as_str().into()).collect())
+            }
+        }
+    }
+
+    fn mtu(&self) -> u16 {
+        match self.row.kind {
+            InterfaceKind::NatGateway => NAT_GATEWAY_MTU,
+            InterfaceKind::Interface => INSTANCE_MTU,
+        }
+    }
+}
+
+fn owner<'w>(world: &'w World, row: &NetworkInterface) -> Option<Owner<'w>> {
+    match row.kind {
+        InterfaceKind::NatGateway => world
+            .by::<NatGateway>("network_interface", row.id.as_str())
+            .find(|gateway| gateway.is_live())
+            .map(Owner::NatGateway),
+        InterfaceKind::Interface => world
+            .get::<Instance>(row.instance()?)
+            .filter(|instance| instance.state.is_up())
+            .map(Owner::Instance),
+    }
+}

@@ -1,0 +1,155 @@
+//! The compiler that remembers: only the VPCs that a transaction touched are compiled again.
+//!
+//! A namespace that comes out as it was keeps its pointer, so that a backend recognises it without looking. The rule that
+//! makes this correct: what a VPC compiles to depends only on rows that [`touched`] attributes to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use enishi_fabric::Program;
+use enishi_fabric::program::NamespaceProgram;
+use enishi_state::ec2::{
+    Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
+    SecurityGroupRule, Subnet, Vpc, VpcId,
+};
+use enishi_state::{Delta, Holds, Row, World};
+
+use crate::internet;
+use crate::vpc::{self, VpcProgram};
+
+/// An incremental [`crate::plan`].
+#[derive(Debug, Clone)]
+pub struct Planner {
+    generation: u64,
+    vpcs: BTreeMap<VpcId, VpcProgram>,
+    program: Program,
+}
+
+impl Planner {
+    /// Compiles the whole world.
+    pub fn new(world: &World) -> Self {
+        let vpcs: BTreeMap<_, _> =
+            world.all::<Vpc>().map(|vpc| (vpc.id.clone(), vpc::compile(world, vpc))).collect();
+        let mut namespaces: BTreeMap<_, _> = vpcs.values().flat_map(|vpc| vpc.namespaces.clone()).collect();
+        let internet = internet::compile(links(&vpcs));
+        namespaces.insert(internet.name.clone(), Arc::new(internet));
+        Planner { generation: world.generation, vpcs, program: Program { namespaces } }
+    }
+
+    /// The program of the world that was compiled last.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The program of the world that was compiled last.
+    pub fn into_program(self) -> Program {
+        self.program
+    }
+
+    /// Compiles `after`, which a transaction that changed `delta` made from `before`.
+    ///
+    /// When `before` is not the world that was compiled last, everything is compiled again; what comes out the same keeps
+    /// its pointer in any case.
+    pub fn update(&mut self, before: &World, after: &World, delta: &Delta) -> Program {
+        let touched = if before.generation == self.generation {
+            touched(before, after, delta)
+        } else {
+            self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone())).collect()
+        };
+        let mut relinked = false;
+        for id in touched {
+            relinked |= self.recompile(after, &id);
+        }
+        if relinked {
+            self.keep_or_insert(&mut Arc::new(internet::compile(links(&self.vpcs))));
+        }
+        self.generation = after.generation;
+        self.program.clone()
+    }
+
+    /// Compiles a VPC again; says whether its link to the internet changed.
+    fn recompile(&mut self, world: &World, id: &VpcId) -> bool {
+        let old = self.vpcs.remove(id).unwrap_or_default();
+        let mut new = world.get::<Vpc>(id).map(|row| vpc::compile(world, row)).unwrap_or_default();
+        for gone in old.namespaces.keys().filter(|name| !new.namespaces.contains_key(*name)) {
+            self.program.namespaces.remove(gone);
+        }
+        for namespace in new.namespaces.values_mut() {
+            self.keep_or_insert(namespace);
+        }
+        let relinked = old.link != new.link;
+        if new != VpcProgram::default() {
+            self.vpcs.insert(id.clone(), new);
+        }
+        relinked
+    }
+
+    /// Inserts a namespace; if it is there already, just so, takes the pointer that is there.
+    fn keep_or_insert(&mut self, new: &mut Arc<NamespaceProgram>) {
+        match self.program.namespaces.get(&new.name) {
+            Some(old) if old == new => *new = old.clone(),
+            _ => {
+                self.program.namespaces.insert(new.name.clone(), new.clone());
+            }
+        }
+    }
+}
+
+fn links(vpcs: &BTreeMap<VpcId, VpcProgram>) -> impl Iterator<Item = &internet::Link> + Clone {
+    vpcs.values().filter_map(|vpc| vpc.link.as_ref())
+}
+
+/// The VPCs that a delta can have an effect on.
+fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
+    let mut touched = Touched { before, after, delta, vpcs: BTreeSet::new() };
+    touched.rows::<Vpc>(|_, row, vpcs| vpcs.extend([row.id.clone()]));
+    touched.rows::<Subnet>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<RouteTable>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<NetworkAcl>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<SecurityGroup>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<NatGateway>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<InternetGateway>(|_, row, vpcs| vpcs.extend(row.vpc.clone()));
+    touched.rows::<SecurityGroupRule>(|world, row, vpcs| {
+        vpcs.extend(world.get::<SecurityGroup>(&row.group).map(|group| group.vpc.clone()));
+    });
+    touched.rows::<Address>(|world, row, vpcs| {
+        let associated = row.association.as_ref();
+        let interface = associated.and_then(|a| world.get::<NetworkInterface>(&a.network_interface));
+        vpcs.extend(interface.map(|interface| interface.vpc.clone()));
+    });
+    // An instance has its devices in its own namespace, and may have them in other VPCs.
+    touched.rows::<NetworkInterface>(|world, row, vpcs| {
+        let instance = row.instance().and_then(|id| world.get::<Instance>(id));
+        vpcs.extend([row.vpc.clone()]);
+        vpcs.extend(instance.map(|instance| instance.vpc.clone()));
+    });
+    touched.rows::<Instance>(|world, row, vpcs| {
+        let interfaces = world.by::<NetworkInterface>("instance", row.id.as_str());
+        vpcs.extend([row.vpc.clone()]);
+        vpcs.extend(interfaces.map(|interface| interface.vpc.clone()));
+    });
+    touched.vpcs
+}
+
+struct Touched<'a> {
+    before: &'a World,
+    after: &'a World,
+    delta: &'a Delta,
+    vpcs: BTreeSet<VpcId>,
+}
+
+impl Touched<'_> {
+    /// Attributes the touched rows of a kind, as they were and as they are, each with the world it is of.
+    fn rows<R: Row>(&mut self, attribute: impl Fn(&World, &R, &mut BTreeSet<VpcId>))
+    where
+        World: Holds<R>,
+    {
+        for change in self.delta.changes::<R>(self.before, self.after) {
+            for (world, row) in [(self.before, change.before), (self.after, change.after)] {
+                if let Some(row) = row {
+                    attribute(world, row, &mut self.vpcs);
+                }
+            }
+        }
+    }
+}

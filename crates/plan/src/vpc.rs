@@ -1,0 +1,91 @@
+//! VPCs: one router each, and the namespaces behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use enishi_fabric::program::{Interface, InternetPort, NamespaceProgram, Role, Router};
+use enishi_fabric::{InterfaceName, NamespaceName, Origin};
+use enishi_state::World;
+use enishi_state::ec2::{NetworkInterface, Vpc};
+
+use crate::internet::Link;
+use crate::network_interface::Live;
+use crate::security_group::Groups;
+use crate::{instance, internet_gateway, nat_gateway, network_acl, route_table, subnet};
+
+/// The metadata service.
+/// [Instance metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// The resolver's link-local address; its other one is the VPC's base plus two.
+/// [Amazon DNS server](https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html)
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+
+/// What a VPC contributes to the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct VpcProgram {
+    /// Its router, instances and NAT gateways.
+    pub(crate) namespaces: BTreeMap<NamespaceName, Arc<NamespaceProgram>>,
+    /// Its link to the internet.
+    pub(crate) link: Option<Link>,
+}
+
+/// Compiles a VPC. Nothing of another VPC but the devices of its instances there enters.
+pub(crate) fn compile(world: &World, vpc: &Vpc) -> VpcProgram {
+    let rows = world.by::<NetworkInterface>("vpc", vpc.id.as_str());
+    let live: Vec<_> = rows.filter_map(|row| Live::of(world, row)).collect();
+    let port = internet_gateway::compile(world, vpc, &live).filter(|_| !live.is_empty());
+    let link = port.as_ref().map(|port| link(vpc, port));
+    let router = (!live.is_empty()).then(|| router(world, vpc, &live, port));
+    let namespaces =
+        router.into_iter().chain(instance::compile(world, vpc)).chain(nat_gateway::compile(&live));
+    VpcProgram { namespaces: namespaces.map(|n| (n.name.clone(), Arc::new(n))).collect(), link }
+}
+
+fn link(vpc: &Vpc, port: &InternetPort) -> Link {
+    Link {
+        interface: InterfaceName::vpc(vpc.slot),
+        router: NamespaceName::new(vpc.id.as_str()),
+        addresses: port.mappings.values().map(|public| public.address).collect(),
+    }
+}
+
+fn router(world: &World, vpc: &Vpc, live: &[Live<'_>], internet: Option<InternetPort>) -> NamespaceProgram {
+    let groups = Groups::compile(world, &vpc.id, live);
+    let enis = live.iter().map(|interface| (interface.port(), interface.eni(&groups)));
+    let router = Router {
+        origin: Origin::resource(vpc.id.as_str()),
+        cidrs: vpc.cidrs.iter().map(|block| block.cidr).collect(),
+        services: services(vpc, live),
+        subnets: subnet::compile(world, live),
+        enis: enis.collect(),
+        tables: route_table::compile(world, vpc, live),
+        acls: network_acl::compile(world, live),
+        groups: groups.into_inner(),
+        internet,
+    };
+    NamespaceProgram {
+        name: NamespaceName::new(vpc.id.as_str()),
+        interfaces: interfaces(vpc, live, router.internet.as_ref()),
+        role: Role::Router(router),
+    }
+}
+
+fn interfaces(
+    vpc: &Vpc,
+    live: &[Live<'_>],
+    internet: Option<&InternetPort>,
+) -> BTreeMap<InterfaceName, Interface> {
+    let ports = live.iter().map(|interface| (interface.port(), interface.router_end()));
+    let gateway = internet.map(|port| (port.interface.clone(), internet_gateway::router_end(vpc)));
+    ports.chain(gateway).collect()
+}
+
+/// The addresses that the router answers itself. The resolver answers at the VPC's base plus two only when the VPC has
+/// `enableDnsSupport`; the link-local addresses are always there.
+fn services(vpc: &Vpc, live: &[Live<'_>]) -> BTreeSet<Ipv4Addr> {
+    let gateways = live.iter().filter_map(|interface| interface.subnet.gateway());
+    let resolver = vpc.primary_cidr().filter(|_| vpc.dns_support).and_then(|cidr| cidr.nth(2));
+    gateways.chain(resolver).chain([RESOLVER, METADATA]).collect()
+}
