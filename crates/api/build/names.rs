@@ -25,8 +25,13 @@ fn upper_first(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Units and words whose capitals are no word boundaries.
+const WHOLE_WORDS: &[(&str, &str)] =
+    &[("MiB", "Mib"), ("GiB", "Gib"), ("MBps", "Mbps"), ("GBps", "Gbps"), ("VCpu", "Vcpu")];
+
 /// A member's field: `VpcId` becomes `vpc_id`, `EnableDnsSupport` `enable_dns_support`, `DNSName` `dns_name`.
 pub fn field(member: &str) -> String {
+    let member = WHOLE_WORDS.iter().fold(member.to_owned(), |name, (word, plain)| name.replace(word, plain));
     let letters: Vec<char> = member.chars().collect();
     let mut name = String::new();
     for (at, letter) in letters.iter().enumerate() {

@@ -59,7 +59,7 @@ pub fn decode(service: &Service, operation: &Operation, form: &Form<'_>) -> Resu
 
 /// Writes an operation's output.
 pub fn encode(service: &Service, operation: &Operation, output: &Value, request_id: &str) -> Response {
-    let mut xml = Writer::new(service, Times::Millis);
+    let mut xml = Writer::new(Some(service), Times::Millis);
     let root = format!("{}Response", operation.name);
     xml.open_in(&root, "", &namespace(service));
     xml.text_element("requestId", request_id);
@@ -72,18 +72,14 @@ pub fn encode(service: &Service, operation: &Operation, output: &Value, request_
 }
 
 /// Writes a fault.
-pub fn encode_fault(service: &Service, fault: &Fault, request_id: &str) -> Response {
+pub fn encode_fault(service: Option<&Service>, fault: &Fault, request_id: &str) -> Response {
     let mut xml = Writer::new(service, Times::Millis);
     xml.open("Response");
     xml.open("Errors");
     xml.open("Error");
     xml.text_element("Code", fault.code());
     xml.text_element("Message", fault.message());
-    if let (Some((_, structure)), Some(Value::Structure(members))) =
-        (service.error_shape(fault.code()), fault.detail())
-    {
-        xml.members(structure, members);
-    }
+    xml.fault_detail(fault);
     xml.close("Error");
     xml.close("Errors");
     xml.text_element("RequestID", request_id);
@@ -135,10 +131,7 @@ impl Decoder<'_> {
     ) -> Result<Option<Value>, Fault> {
         let shape = self.service.shape(id);
         match &shape.kind {
-            Kind::Structure(structure) if node.below.is_empty() => {
-                let _ = structure;
-                Err(invalid_kind(&path()))
-            }
+            Kind::Structure(_) if node.below.is_empty() => Err(invalid_kind(&path())),
             Kind::Structure(structure) => self.structure(structure, node.below, depth + 1).map(Some),
             Kind::List(list) => {
                 let items = node.below.items();

@@ -51,7 +51,7 @@ impl Fault {
         self
     }
 
-    /// The same with the members of the modelled error of this code (beside its message).
+    /// The same with the members of the modelled error of this code; leave the message unset there.
     pub fn with_detail(mut self, detail: impl Shape) -> Self {
         self.detail = Some(Box::new(detail.into_value()));
         self

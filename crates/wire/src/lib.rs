@@ -10,20 +10,25 @@
 //! properties, and the targets under `fuzz/`.
 #![forbid(unsafe_code)]
 
+pub mod aws_json;
+pub mod aws_query;
 pub mod ec2_query;
 mod fault;
 pub mod form;
 pub mod limits;
 mod message;
+pub mod routing;
 mod scalar;
 pub mod schema;
 mod shape;
+pub mod sigv4;
 mod timestamp;
+mod validate;
 mod value;
 mod xml;
 
 pub use fault::{Fault, Side};
-pub use message::Response;
+pub use message::{Request, Response};
 pub use shape::{Members, Mismatch, Operation, Shape};
 pub use timestamp::Timestamp;
 pub use value::{Blob, Document, Value};

@@ -1,4 +1,36 @@
-//! A response as bytes, before any HTTP library sees it.
+//! Requests and responses as this crate sees them: borrowed parts in, bytes out, no HTTP library's types but its headers.
+
+use http::HeaderMap;
+
+/// One HTTP request, its body read whole.
+///
+/// The server bounds what it reads by [`limits`](crate::limits) before it makes one of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// `POST`.
+    pub method: &'a str,
+    /// The path as sent, escapes untouched.
+    pub path: &'a str,
+    /// The query string as sent, without the question mark.
+    pub query: &'a str,
+    /// The headers. Over HTTP/2 the server adds `host` from `:authority`, since signatures cover it.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// The first value of a header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The content type in lower case without parameters.
+    pub(crate) fn content_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
 
 /// What a codec made: everything of an HTTP response but the connection's own headers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,12 +55,12 @@ impl Service {
         &self.shapes[usize::from(id.0)]
     }
 
-    /// The modelled error with that wire code (its `error.code`, else its shape name).
+    /// The modelled error with that code on the wire or that name in the model.
     pub fn error_shape(&self, code: &str) -> Option<(&'static Shape, &'static Structure)> {
         self.shapes.iter().find_map(|shape| match &shape.kind {
             Kind::Structure(s) => {
                 let error = s.error.as_ref()?;
-                (error.code.unwrap_or(shape.name) == code).then_some((shape, s))
+                (error.code == Some(code) || shape.name == code).then_some((shape, s))
             }
             _ => None,
         })

@@ -2,17 +2,17 @@
 //!
 //! ec2Query, awsQuery and restXml share the element rules; they differ only in what is around them.
 
-use crate::Timestamp;
 use crate::scalar;
 use crate::schema::{Kind, List, Map, Member, Namespace, Service, ShapeId, Structure, TimestampFormat};
 use crate::value::Value;
+use crate::{Fault, Timestamp};
 
 /// What an XML document begins with.
 pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// An XML document being written.
 pub(crate) struct Writer<'s> {
-    service: &'s Service,
+    service: Option<&'s Service>,
     times: Times,
     out: String,
 }
@@ -28,7 +28,7 @@ pub(crate) enum Times {
 
 impl<'s> Writer<'s> {
     /// A document that holds the declaration only.
-    pub(crate) fn new(service: &'s Service, times: Times) -> Self {
+    pub(crate) fn new(service: Option<&'s Service>, times: Times) -> Self {
         let mut out = String::with_capacity(1024);
         out.push_str(DECLARATION);
         Self { service, times, out }
@@ -82,6 +82,14 @@ impl<'s> Writer<'s> {
         }
     }
 
+    /// The members of a modelled error beside its message.
+    pub(crate) fn fault_detail(&mut self, fault: &Fault) {
+        let modelled = self.service.and_then(|s| s.error_shape(fault.code()));
+        if let (Some((_, structure)), Some(Value::Structure(members))) = (modelled, fault.detail()) {
+            self.members(structure, members);
+        }
+    }
+
     fn namespace(&mut self, prefix: &str, uri: &str) {
         self.out.push_str(" xmlns");
         if !prefix.is_empty() {
@@ -95,7 +103,8 @@ impl<'s> Writer<'s> {
 
     fn member(&mut self, member: &Member, value: &Value) {
         let tag = Tag { name: member.wire_name, namespace: member.namespace, timestamp: member.timestamp };
-        match (&self.service.shape(member.target).kind, value) {
+        let Some(service) = self.service else { return };
+        match (&service.shape(member.target).kind, value) {
             (Kind::List(list), Value::List(items)) if member.flattened || list.flattened => {
                 let tag = Tag { name: list.item_name.unwrap_or(member.wire_name), ..tag };
                 for item in items {
@@ -112,7 +121,8 @@ impl<'s> Writer<'s> {
     }
 
     fn element(&mut self, tag: Tag, id: ShapeId, value: &Value) {
-        let shape = self.service.shape(id);
+        let Some(service) = self.service else { return };
+        let shape = service.shape(id);
         match (&shape.kind, value) {
             (Kind::Structure(structure), Value::Structure(members)) => {
                 let tag = Tag { namespace: tag.namespace.or(structure.namespace), ..tag };
@@ -201,7 +211,8 @@ impl<'s> Writer<'s> {
             if !member.attribute {
                 continue;
             }
-            let kind = &self.service.shape(member.target).kind;
+            let Some(service) = self.service else { continue };
+            let kind = &service.shape(member.target).kind;
             if let Some(text) = self.scalar(kind, value, member.timestamp) {
                 self.out.pop();
                 self.out.push(' ');

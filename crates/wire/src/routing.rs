@@ -1,0 +1,281 @@
+//! Which service, protocol and operation a request is for.
+//!
+//! Looked at in this order, as AWS clients differ in what they send: `X-Amz-Target` (JSON protocols), then a form's
+//! `Action` (query protocols). A form names no service, so it is found by the credential scope, else by the `Version`
+//! parameter, else by which service has the action. All of it comes from the service tables: a service is served in every
+//! protocol its model lists and that has a codec here. restXml, restJson1 and rpcv2Cbor get theirs with the first service
+//! that speaks them: a variant of `Codec`, an arm in `Call`, and their way of naming the operation in [`Router::route`].
+
+use std::collections::HashMap;
+
+use crate::aws_json::Version;
+use crate::fault::Fault;
+use crate::form::Form;
+use crate::message::{Request, Response};
+use crate::schema::{Operation, Protocol, Service};
+use crate::sigv4::Authorization;
+use crate::value::Value;
+use crate::{aws_json, aws_query, ec2_query, limits};
+
+/// A protocol that has a codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Codec {
+    Ec2Query,
+    AwsQuery,
+    AwsJson(Version),
+}
+
+impl Codec {
+    fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Ec2Query => Some(Self::Ec2Query),
+            Protocol::AwsQuery => Some(Self::AwsQuery),
+            Protocol::AwsJson10 => Some(Self::AwsJson(Version::V10)),
+            Protocol::AwsJson11 => Some(Self::AwsJson(Version::V11)),
+            Protocol::RestXml | Protocol::RestJson1 | Protocol::RpcV2Cbor => None,
+        }
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Ec2Query => Protocol::Ec2Query,
+            Self::AwsQuery => Protocol::AwsQuery,
+            Self::AwsJson(Version::V10) => Protocol::AwsJson10,
+            Self::AwsJson(Version::V11) => Protocol::AwsJson11,
+        }
+    }
+
+    /// The form codec of a service, if it has one.
+    fn form_of(service: &Service) -> Option<Self> {
+        let codecs = service.protocols.iter().filter_map(|p| Self::of(*p));
+        codecs.into_iter().find(|c| !matches!(c, Self::AwsJson(_)))
+    }
+
+    fn encode_fault(self, service: Option<&'static Service>, fault: &Fault, request_id: &str) -> Response {
+        match self {
+            Self::Ec2Query => ec2_query::encode_fault(service, fault, request_id),
+            Self::AwsQuery => aws_query::encode_fault(service, fault, request_id),
+            Self::AwsJson(version) => aws_json::encode_fault(service, version, fault, request_id),
+        }
+    }
+}
+
+/// Finds what a request is for. Made once from the service tables.
+#[derive(Debug)]
+pub struct Router {
+    services: &'static [&'static Service],
+    by_target: HashMap<&'static str, &'static Service>,
+}
+
+impl Router {
+    /// A router over these services.
+    pub fn new(services: &'static [&'static Service]) -> Self {
+        let targets = services.iter().filter(|s| !s.target_prefix.is_empty());
+        Self { services, by_target: targets.map(|s| (s.target_prefix, *s)).collect() }
+    }
+
+    /// Finds the operation; `authorization` tells the service where the request itself does not.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with AWS's error, in the protocol that the client speaks as far as that can be told.
+    pub fn route<'r>(
+        &self,
+        request: &Request<'r>,
+        authorization: Option<&Authorization>,
+    ) -> Result<Call<'r>, Refusal> {
+        check_limits(request)?;
+        let scope = authorization.map(|a| a.service.as_str());
+        match request.header("x-amz-target") {
+            Some(target) => self.route_target(request, target, scope),
+            None => self.route_form(request, scope),
+        }
+    }
+
+    fn route_target<'r>(
+        &self,
+        request: &Request<'r>,
+        target: &str,
+        scope: Option<&str>,
+    ) -> Result<Call<'r>, Refusal> {
+        let content_type = request.content_type();
+        let asked = if content_type == Version::V10.content_type() { Version::V10 } else { Version::V11 };
+        let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
+        let Some(service) = self.by_target.get(prefix).copied() else {
+            return Err(Refusal::new(Codec::AwsJson(asked), None, no_service(scope)));
+        };
+        let listed = |codec: &Codec| matches!(codec, Codec::AwsJson(_));
+        let codecs = || service.protocols.iter().filter_map(|p| Codec::of(*p)).filter(listed);
+        let wanted = Codec::AwsJson(asked);
+        let codec = codecs().find(|c| *c == wanted).or_else(|| codecs().next());
+        let Some(codec) = codec else {
+            return Err(Refusal::new(wanted, Some(service), no_service(scope)));
+        };
+        let unknown = || Fault::new("UnknownOperationException", format!("Unknown operation {name}"));
+        let operation = find(service, name, unknown).map_err(|f| Refusal::new(codec, Some(service), f))?;
+        Ok(Call { service, operation, codec, input: Input::Body(request.body) })
+    }
+
+    fn route_form<'r>(&self, request: &Request<'r>, scope: Option<&str>) -> Result<Call<'r>, Refusal> {
+        let is_form = request.content_type() == "application/x-www-form-urlencoded";
+        let scoped = scope.and_then(|s| self.service_by_scope(s));
+        let guess = scoped.and_then(Codec::form_of).unwrap_or(Codec::AwsQuery);
+        let refuse = |fault| Refusal::new(guess, scoped, fault);
+        if let (Some(name), None) = (scope, scoped) {
+            return Err(refuse(no_service(Some(name))));
+        }
+        let form_body = if is_form { request.body } else { &[] };
+        let form = Form::parse(request.query, form_body).map_err(refuse)?;
+        let Some(action) = form.get("Action").map(str::to_owned) else {
+            let message = "The request is missing an action or a required parameter.";
+            return Err(refuse(Fault::new("MissingAction", message)));
+        };
+        let version = form.get("Version").unwrap_or_default();
+        let Some(service) = scoped.or_else(|| self.service_by_form(version, &action)) else {
+            return Err(refuse(invalid_action(Codec::AwsQuery, &action, version)));
+        };
+        let Some(codec) = Codec::form_of(service) else {
+            return Err(refuse(invalid_action(Codec::AwsQuery, &action, version)));
+        };
+        let operation = find(service, &action, || invalid_action(codec, &action, service.version))
+            .map_err(|fault| Refusal::new(codec, Some(service), fault))?;
+        Ok(Call { service, operation, codec, input: Input::Form(form) })
+    }
+
+    fn service_by_scope(&self, scope: &str) -> Option<&'static Service> {
+        self.services.iter().copied().find(|s| s.signing_name == scope)
+    }
+
+    /// For unsigned forms: the API version is a service's own in practice, and an action's name nearly so.
+    fn service_by_form(&self, version: &str, action: &str) -> Option<&'static Service> {
+        let forms = || self.services.iter().copied().filter(|s| Codec::form_of(s).is_some());
+        let same_version = forms().find(|s| s.version == version && s.knows(action));
+        same_version
+            .or_else(|| forms().find(|s| s.version == version))
+            .or_else(|| forms().find(|s| s.knows(action)))
+    }
+}
+
+fn check_limits(request: &Request<'_>) -> Result<(), Refusal> {
+    let refuse = |code: &'static str, message: &str, status| {
+        Err(Refusal::new(Codec::AwsQuery, None, Fault::new(code, message).with_status(status)))
+    };
+    let header_bytes: usize = request.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+    if request.body.len() > limits::BODY_BYTES {
+        return refuse("RequestEntityTooLarge", "The request's body is too large.", 413);
+    }
+    if request.path.len() + request.query.len() > limits::URI_BYTES {
+        return refuse("RequestUriTooLong", "The request's URI is too long.", 414);
+    }
+    if request.headers.len() > limits::HEADER_COUNT || header_bytes > limits::HEADER_BYTES {
+        return refuse("RequestHeaderSectionTooLarge", "The request's headers are too large.", 431);
+    }
+    Ok(())
+}
+
+/// The operation's row; a name that AWS has but this service table has not is told apart from an unknown one.
+fn find(
+    service: &'static Service,
+    name: &str,
+    unknown: impl Fn() -> Fault,
+) -> Result<&'static Operation, Fault> {
+    match service.operation(name) {
+        Some(operation) => Ok(operation),
+        None if service.knows(name) => {
+            Err(not_implemented(format!("Enishi does not implement the operation {name} of {}.", service.id)))
+        }
+        None => Err(unknown()),
+    }
+}
+
+fn invalid_action(codec: Codec, action: &str, version: &str) -> Fault {
+    let message = match codec {
+        Codec::Ec2Query => format!("The action {action} is not valid for this web service."),
+        _ => format!("Could not find operation {action} for version {version}"),
+    };
+    Fault::new("InvalidAction", message)
+}
+
+fn no_service(scope: Option<&str>) -> Fault {
+    match scope {
+        Some(name) => not_implemented(format!("Enishi does not serve the AWS service '{name}'.")),
+        None => Fault::new("UnknownOperationException", "The request is for no service that is served here."),
+    }
+}
+
+/// 501 rather than 500, so that clients do not try again.
+fn not_implemented(message: String) -> Fault {
+    Fault::new("NotImplemented", message).with_status(501)
+}
+
+/// A request whose service, protocol and operation are known.
+#[derive(Debug)]
+pub struct Call<'r> {
+    /// The service's table.
+    pub service: &'static Service,
+    /// The operation's row in it.
+    pub operation: &'static Operation,
+    codec: Codec,
+    input: Input<'r>,
+}
+
+#[derive(Debug)]
+enum Input<'r> {
+    Form(Form<'r>),
+    Body(&'r [u8]),
+}
+
+impl Call<'_> {
+    /// The protocol that the client speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.codec.protocol()
+    }
+
+    /// Reads the operation's input.
+    ///
+    /// # Errors
+    /// AWS's fault for what the protocol or the model refuses.
+    pub fn decode(&self) -> Result<Value, Fault> {
+        match (&self.codec, &self.input) {
+            (Codec::Ec2Query, Input::Form(form)) => ec2_query::decode(self.service, self.operation, form),
+            (_, Input::Form(form)) => aws_query::decode(self.service, self.operation, form),
+            (_, Input::Body(body)) => aws_json::decode(self.service, self.operation, body),
+        }
+    }
+
+    /// Writes the operation's output or its fault.
+    pub fn respond(&self, result: &Result<Value, Fault>, request_id: &str) -> Response {
+        let (service, operation) = (self.service, self.operation);
+        match (result, self.codec) {
+            (Err(fault), codec) => codec.encode_fault(Some(service), fault, request_id),
+            (Ok(output), Codec::Ec2Query) => ec2_query::encode(service, operation, output, request_id),
+            (Ok(output), Codec::AwsQuery) => aws_query::encode(service, operation, output, request_id),
+            (Ok(output), Codec::AwsJson(version)) => {
+                aws_json::encode(service, operation, version, output, request_id)
+            }
+        }
+    }
+}
+
+/// A request that cannot be brought to an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    codec: Codec,
+    service: Option<&'static Service>,
+    fault: Box<Fault>,
+}
+
+impl Refusal {
+    fn new(codec: Codec, service: Option<&'static Service>, fault: Fault) -> Self {
+        Self { codec, service, fault: Box::new(fault) }
+    }
+
+    /// Why.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// The answer to send.
+    pub fn respond(&self, request_id: &str) -> Response {
+        self.codec.encode_fault(self.service, &self.fault, request_id)
+    }
+}
