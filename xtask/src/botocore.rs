@@ -22,10 +22,7 @@ pub fn fetch(root: &Path, form: Form) -> Result<PathBuf> {
         Form::Wheel => ("wheel", "whl", "--only-binary"),
         Form::Source => ("source", "gz", "--no-binary"),
     };
-    let target = root
-        .join(".cache/botocore")
-        .join(version(&pin)?)
-        .join(folder);
+    let target = root.join(".cache/botocore").join(version(&pin)?).join(folder);
     if let Some(found) = archive(&target, extension)? {
         return Ok(found);
     }
@@ -36,8 +33,7 @@ pub fn fetch(root: &Path, form: Form) -> Result<PathBuf> {
         .arg(&pin)
         .arg("--dest")
         .arg(&target))?;
-    archive(&target, extension)?
-        .with_context(|| format!("pip left no archive in {}", target.display()))
+    archive(&target, extension)?.with_context(|| format!("pip left no archive in {}", target.display()))
 }
 
 /// The version that the pin names.
@@ -52,9 +48,7 @@ pub fn version(pin: &Path) -> Result<String> {
 
 /// Runs a command to its end; an exit status other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("starting {:?}", command.get_program()))?;
+    let status = command.status().with_context(|| format!("starting {:?}", command.get_program()))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The project's own chores, as `cargo xtask COMMAND`. One module per command; this file only chooses.
 
 mod botocore;
+mod ci;
 mod models;
 mod protocol_cases;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ const COMMANDS: &[Command] = &[
         help: "fetch the published protocol cases and SigV4 vectors into .cache/protocol-cases",
         run: protocol_cases::run,
     },
+    Command { name: "tidy", help: "check the invariants of ARCHITECTURE.md", run: tidy::run },
+    Command { name: "ci", help: "install what the tests need, then run every check", run: ci::run },
 ];
 
 fn main() -> ExitCode {

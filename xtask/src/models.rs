@@ -62,12 +62,7 @@ fn unpack(root: &Path) -> Result<std::path::PathBuf> {
     let wheel = botocore::fetch(root, botocore::Form::Wheel)?;
     let target = wheel.with_extension("unpacked");
     if !target.is_dir() {
-        botocore::run(
-            Command::new("python3")
-                .args(["-m", "zipfile", "--extract"])
-                .arg(&wheel)
-                .arg(&target),
-        )?;
+        botocore::run(Command::new("python3").args(["-m", "zipfile", "--extract"]).arg(&wheel).arg(&target))?;
     }
     Ok(target)
 }
@@ -111,33 +106,22 @@ fn trim(model: &Value, wanted: &[String]) -> Result<Trimmed> {
         metadata: model["metadata"].clone(),
         operation_names,
         operations,
-        shapes: reached
-            .iter()
-            .map(|name| (name.clone(), without_text(&shapes[name])))
-            .collect(),
+        shapes: reached.iter().map(|name| (name.clone(), without_text(&shapes[name]))).collect(),
     })
 }
 
 fn object<'a>(model: &'a Value, key: &str) -> Result<&'a Map<String, Value>> {
-    model[key]
-        .as_object()
-        .with_context(|| format!("the model has no object {key}"))
+    model[key].as_object().with_context(|| format!("the model has no object {key}"))
 }
 
 /// Adds every shape that `value` refers to, and what those refer to.
-fn collect_shapes(
-    value: &Value,
-    shapes: &Map<String, Value>,
-    reached: &mut BTreeSet<String>,
-) -> Result<()> {
+fn collect_shapes(value: &Value, shapes: &Map<String, Value>, reached: &mut BTreeSet<String>) -> Result<()> {
     match value {
         Value::Object(map) => {
             if let Some(name) = map.get("shape").and_then(Value::as_str)
                 && reached.insert(name.to_owned())
             {
-                let shape = shapes
-                    .get(name)
-                    .with_context(|| format!("the model has no shape {name}"))?;
+                let shape = shapes.get(name).with_context(|| format!("the model has no shape {name}"))?;
                 collect_shapes(shape, shapes, reached)?;
             }
             for inner in map.values() {
@@ -161,11 +145,8 @@ fn without_text(value: &Value) -> Value {
             map.iter()
                 .filter(|(key, _)| !DROPPED.contains(&key.as_str()))
                 .map(|(key, inner)| {
-                    let kept = if key == "members" {
-                        members_without_text(inner)
-                    } else {
-                        without_text(inner)
-                    };
+                    let kept =
+                        if key == "members" { members_without_text(inner) } else { without_text(inner) };
                     (key.clone(), kept)
                 })
                 .collect(),
@@ -177,21 +158,16 @@ fn without_text(value: &Value) -> Value {
 
 fn members_without_text(members: &Value) -> Value {
     match members {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(name, inner)| (name.clone(), without_text(inner)))
-                .collect(),
-        ),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(name, inner)| (name.clone(), without_text(inner))).collect())
+        }
         other => without_text(other),
     }
 }
 
 fn render(version: &str, trimmed: &Trimmed) -> Result<String> {
     let mut out = String::from("{\n");
-    out += &format!(
-        "\"source\": {},\n",
-        serde_json::to_string(&format!("botocore {version}"))?
-    );
+    out += &format!("\"source\": {},\n", serde_json::to_string(&format!("botocore {version}"))?);
     out += &format!("\"metadata\": {},\n", serde_json::to_string(&trimmed.metadata)?);
     out += "\"operations\": {\n";
     out += &lines(&trimmed.operations)?;
@@ -212,11 +188,7 @@ fn lines(entries: &BTreeMap<String, Value>) -> Result<String> {
     let rows: Vec<String> = entries
         .iter()
         .map(|(name, value)| {
-            Ok(format!(
-                "{}: {}",
-                serde_json::to_string(name)?,
-                serde_json::to_string(value)?
-            ))
+            Ok(format!("{}: {}", serde_json::to_string(name)?, serde_json::to_string(value)?))
         })
         .collect::<Result<_>>()?;
     Ok(rows.join(",\n") + "\n")

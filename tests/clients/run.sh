@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Real clients against a daemon of their own. Wants ENISHI (the binary), VENV (AWS CLI and boto3), PROVIDERS (Terraform's mirror).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+: "${ENISHI:?the enishi binary}" "${VENV:?a Python environment}" "${PROVIDERS:?a Terraform provider mirror}"
+export PATH="$VENV/bin:$PATH" ENISHI
+
+data=$(mktemp -d)
+cleanup() {
+  status=$?
+  "$ENISHI" down >/dev/null 2>&1 || true
+  [ $status -eq 0 ] || { echo "-- the daemon's log:"; tail -n 60 "$data/log" 2>/dev/null || true; }
+  rm -rf "$data"
+}
+trap cleanup EXIT
+
+"$ENISHI" up --listen 127.0.0.1:0 --data-dir "$data/enishi" --detach >"$data/log" 2>&1
+ENISHI_ENDPOINT=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$data/log" | head -n 1)
+export ENISHI_ENDPOINT
+passed=0
+run() {
+  echo "-- $1"
+  shift
+  "$@"
+  "$ENISHI" reset >/dev/null
+  passed=$((passed + 1))
+}
+
+run "boto3" python3 "$here/boto3_vpc.py" "$ENISHI_ENDPOINT"
+run "AWS CLI: examples/public-private.sh" "$root/examples/public-private.sh"
+run "Terraform" bash "$here/terraform/run.sh"
+run "ssh" bash "$here/ssh.sh"
+echo "$passed passed, 0 failed"
