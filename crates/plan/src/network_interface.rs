@@ -99,10 +99,15 @@ impl<'w> Live<'w> {
             owner: self.owner.namespace(),
             subnet: subnet::mark(self.subnet),
             addresses: self.row.addresses.iter().map(|address| address.ip).collect(),
-            source_dest_check: self.row.source_dest_check,
+            source_dest_check: self.row.source_dest_check && !self.is_nat_gateway(),
             untracked: groups.untracked(&gate),
             gate,
         }
+    }
+
+    /// A NAT gateway forwards, whatever its row says.
+    fn is_nat_gateway(&self) -> bool {
+        self.row.kind == InterfaceKind::NatGateway
     }
 
     /// AWS puts no security group on a NAT gateway: [NAT gateway basics](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html)

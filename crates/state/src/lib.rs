@@ -12,6 +12,7 @@
 pub mod account;
 pub mod ec2;
 mod id;
+mod invariants;
 pub mod quota;
 pub mod sts;
 mod table;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Caller, Holds, ResourceId, Row, Timestamp, World};
+use crate::{Caller, Holds, ResourceId, Row, Timestamp, World, invariants};
 
 /// A source of randomness that is handed in, so that every run can be replayed.
 pub trait Entropy {
@@ -105,6 +105,7 @@ impl<'a> Tx<'a> {
         }
         self.world.generation = self.next_generation();
         let delta = Delta { generation: self.world.generation, touched: self.touched };
+        invariants::check(self.base, &self.world, &delta)?;
         Ok(Commit { world: self.world, delta })
     }
 }
@@ -145,6 +146,12 @@ impl Delta {
     /// Whether nothing was touched.
     pub fn is_empty(&self) -> bool {
         self.touched.is_empty()
+    }
+
+    /// Adds what a later transaction touched, so that both can be looked at as one.
+    pub fn merge(&mut self, later: Delta) {
+        self.generation = self.generation.max(later.generation);
+        self.touched.extend(later.touched);
     }
 
     /// Table and id of every touched row.

@@ -106,6 +106,7 @@ impl Row for NetworkInterface {
 
     fn keys(&self, keys: &mut Keys) {
         keys.add("scope", &self.scope.to_string());
+        keys.add("slot", &self.slot.to_string());
         keys.add("vpc", self.vpc.as_str());
         keys.add("subnet", self.subnet.as_str());
         for group in &self.groups {

@@ -78,6 +78,7 @@ impl Row for Vpc {
 
     fn keys(&self, keys: &mut Keys) {
         keys.add("scope", &self.scope.to_string());
+        keys.add("slot", &self.slot.to_string());
         keys.add("route_table_association", self.main_route_table.0.as_str());
         keys.add("route_table", self.main_route_table.1.as_str());
         if let Some(options) = &self.dhcp_options {
