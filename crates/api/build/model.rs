@@ -1,7 +1,7 @@
 //! Reading a service model in botocore's format, names resolved as botocore resolves them.
 //!
-//! A reference to a shape may carry traits of its own (`locationName`, `flattened`, `timestampFormat`, ...) that win over
-//! the shape's. The result mirrors `enishi_wire::schema`, owned. Used by this build script and, over the published protocol
+//! A reference to a shape may carry traits of its own that win over the shape's (`locationName`), or that say something
+//! else than the shape's: `flattened` on a member keeps the member's name, on a list shape it takes the item's. The result mirrors `enishi_wire::schema`, owned. Used by this build script and, over the published protocol
 //! cases, by the tests of `wire`.
 
 use std::collections::BTreeMap;
@@ -255,9 +255,7 @@ impl Reader<'_> {
         Ok(Member {
             name: name.to_owned(),
             target: self.id(reference)?,
-            query_name: query_name
-                .or_else(|| location_name.as_deref().map(upper_first))
-                .unwrap_or_else(|| name.to_owned()),
+            query_name: query_name.unwrap_or_else(|| upper_first(location_name.as_deref().unwrap_or(name))),
             wire_name: location_name.unwrap_or_else(|| name.to_owned()),
             required,
             location: match reference["location"].as_str() {
@@ -269,10 +267,10 @@ impl Reader<'_> {
                 Some("statusCode") => "StatusCode",
                 Some(other) => return Err(format!("member {name} is at {other}")),
             },
-            flattened: self.flag(reference, "flattened"),
+            flattened: reference["flattened"] == true,
             attribute: self.flag(reference, "xmlAttribute"),
             idempotency_token: self.flag(reference, "idempotencyToken"),
-            namespace: namespace(self.resolved(reference, "xmlNamespace")),
+            namespace: namespace(reference.get("xmlNamespace")),
             timestamp: format(reference.get("timestampFormat"))?,
         })
     }
@@ -283,7 +281,7 @@ impl Reader<'_> {
             item: self.id(item)?,
             item_name: self.resolved_text(item, "locationName"),
             flattened: json["flattened"] == true,
-            item_namespace: namespace(self.resolved(item, "xmlNamespace")),
+            item_namespace: namespace(item.get("xmlNamespace")),
             item_timestamp: format(item.get("timestampFormat"))?,
         })
     }
@@ -296,8 +294,8 @@ impl Reader<'_> {
             key_name: self.resolved_text(key, "locationName").unwrap_or_else(|| "key".to_owned()),
             value_name: self.resolved_text(value, "locationName").unwrap_or_else(|| "value".to_owned()),
             flattened: json["flattened"] == true,
-            key_namespace: namespace(self.resolved(key, "xmlNamespace")),
-            value_namespace: namespace(self.resolved(value, "xmlNamespace")),
+            key_namespace: namespace(key.get("xmlNamespace")),
+            value_namespace: namespace(value.get("xmlNamespace")),
         })
     }
 }

@@ -79,8 +79,8 @@ impl Decoder<'_> {
         let mut members = Vec::new();
         for (index, member) in structure.members.iter().enumerate() {
             let value = match &self.service.shape(member.target).kind {
-                Kind::List(list) if member.flattened || list.flattened => {
-                    let node = view.node(list.item_name.unwrap_or(member.wire_name));
+                Kind::List(list) if let Some(name) = member.flattened_name(list) => {
+                    let node = view.node(name);
                     self.items(list, node, node.below, depth)?
                 }
                 Kind::Map(map) if member.flattened || map.flattened => {

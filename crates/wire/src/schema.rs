@@ -191,7 +191,7 @@ pub struct Structure {
     pub union: bool,
     /// The member that is the whole body in the REST protocols.
     pub payload: Option<&'static str>,
-    /// Namespace of the structure's element, where the shape fixes one.
+    /// Namespace of a REST body's root element, where the shape fixes one.
     pub namespace: Option<Namespace>,
 }
 
@@ -226,7 +226,7 @@ pub struct Member {
     pub required: bool,
     /// Where the REST protocols carry it.
     pub location: Location,
-    /// A list or map without its own element.
+    /// A list or map without its own element: each item bears the member's wire name.
     pub flattened: bool,
     /// An XML attribute of the parent's element.
     pub attribute: bool,
@@ -323,6 +323,17 @@ pub enum Location {
     StatusCode,
 }
 
+impl Member {
+    /// What each item of a list is called where the list is flattened; nothing where it is not.
+    pub fn flattened_name(&self, list: &List) -> Option<&'static str> {
+        if self.flattened {
+            Some(self.wire_name)
+        } else {
+            list.flattened.then(|| list.item_name.unwrap_or(self.wire_name))
+        }
+    }
+}
+
 /// A list.
 #[derive(Debug)]
 pub struct List {
@@ -330,7 +341,7 @@ pub struct List {
     pub item: ShapeId,
     /// The items' element name, where the model gives one; `member` otherwise.
     pub item_name: Option<&'static str>,
-    /// The list is flattened wherever it is used.
+    /// The list is flattened wherever it is used: each item bears the item name, else the member's wire name.
     pub flattened: bool,
     /// Namespace of the items' elements.
     pub item_namespace: Option<Namespace>,

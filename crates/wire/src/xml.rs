@@ -105,8 +105,8 @@ impl<'s> Writer<'s> {
         let tag = Tag { name: member.wire_name, namespace: member.namespace, timestamp: member.timestamp };
         let Some(service) = self.service else { return };
         match (&service.shape(member.target).kind, value) {
-            (Kind::List(list), Value::List(items)) if member.flattened || list.flattened => {
-                let tag = Tag { name: list.item_name.unwrap_or(member.wire_name), ..tag };
+            (Kind::List(list), Value::List(items)) if let Some(name) = member.flattened_name(list) => {
+                let tag = Tag { name, namespace: list.item_namespace, timestamp: list.item_timestamp };
                 for item in items {
                     self.element(tag, list.item, item);
                 }
@@ -125,7 +125,6 @@ impl<'s> Writer<'s> {
         let shape = service.shape(id);
         match (&shape.kind, value) {
             (Kind::Structure(structure), Value::Structure(members)) => {
-                let tag = Tag { namespace: tag.namespace.or(structure.namespace), ..tag };
                 self.open_structure(tag, structure, members);
                 self.members(structure, members);
                 self.close(tag.name);

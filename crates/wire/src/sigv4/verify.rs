@@ -81,11 +81,13 @@ impl Authorization {
         Ok(())
     }
 
-    /// `host` and every `x-amz-` header of the request must be signed, else they could be changed on the way.
+    /// `host` and every `x-amz-` header of the request must be signed, else they could be changed on the way. Some clients
+    /// add the session token after signing, which AWS takes: the token vouches for itself.
     fn check_signed_headers(&self, request: &Request<'_>) -> Result<(), Denied> {
         let is_signed = |name: &str| self.signed_headers.iter().any(|s| s == name);
         let sent = request.headers.keys().map(http::HeaderName::as_str);
-        let mut needed = sent.filter(|n| n.starts_with("x-amz-") && matches!(self.place, Place::Header));
+        let is_ours = |name: &&str| name.starts_with("x-amz-") && *name != "x-amz-security-token";
+        let mut needed = sent.filter(|name| is_ours(name) && self.place == Place::Header);
         if !is_signed("host") {
             let text = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
             return Err(Denied::Incomplete(text.to_owned()));
