@@ -136,7 +136,8 @@ pub enum Stage {
     AclOut,
     /// The inbound rules of the ACL of the subnet that the packet goes to.
     AclIn,
-    /// The packet belongs to a flow that was let through before, in which a reply was seen: the groups are not asked.
+    /// The packet belongs to a flow that was let through before, in which a reply was seen, and that is tracked at this
+    /// interface: its groups are not asked. Stands in the place of [`Stage::GroupEgress`] or [`Stage::GroupIngress`].
     Tracked,
     /// The outbound rules of the groups of the interface that the packet came from.
     GroupEgress,

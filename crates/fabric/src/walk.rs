@@ -42,7 +42,7 @@ use std::sync::Arc;
 use self::conntrack::Table;
 use self::journey::Journey;
 use crate::invalidate::invalidate;
-use crate::{Disposition, Flow, NamespaceName, Program, Trace};
+use crate::{Disposition, Flow, NamespaceName, Packet, Program, Trace};
 
 /// Sends the first packet of `flow` through a network in which nothing was sent before. Total: whatever the program
 /// names or forgets, the answer is a trace, of bounded length.
@@ -97,6 +97,12 @@ impl Network {
         };
         let arrives = receiver == Some(&trace.flow.from) && answer.last_packet() == trace.flow.packet.reply();
         Some(Answer { trace: answer, arrives })
+    }
+
+    /// The connections that a namespace tracks, in the order in which they began: the original and the reply tuple of each,
+    /// as `conntrack -L` shows them.
+    pub fn connections(&self, namespace: &NamespaceName) -> impl Iterator<Item = (Packet, Packet)> {
+        self.tables.get(namespace).into_iter().flat_map(Table::tuples)
     }
 
     /// Runs another program from now on. Tracked connections survive, except those that [`invalidate`] ends and those of

@@ -9,18 +9,20 @@ use crate::{NamespaceName, Packet, Transport};
 /// Two lines: what was sent and the verdict; then the hops, separated by ` | `.
 ///
 /// Left out are hops that every packet has and this one passed: ACLs, checks, local routes, and the internet gateway that
-/// the route before it names. What the sender's groups say comes before the route, as people read it, although routers
+/// the route before it names; and of two gates that tracking spared the packet, the second. What the sender's groups say comes before the route, as people read it, although routers
 /// ask them after.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", Headline(self))?;
         f.write_str("  ")?;
         let texts = reading_order(&self.hops).into_iter().filter(|hop| is_telling(hop)).map(brief);
-        for (n, text) in texts.chain(remark(&self.disposition)).enumerate() {
+        let mut texts: Vec<String> = texts.chain(remark(&self.disposition)).collect();
+        texts.dedup();
+        for (n, text) in texts.iter().enumerate() {
             if n > 0 {
                 f.write_str(" | ")?;
             }
-            f.write_str(&text)?;
+            f.write_str(text)?;
         }
         Ok(())
     }
@@ -37,14 +39,15 @@ impl fmt::Display for HopByHop<'_> {
         let width = trace.hops.iter().map(|hop| hop.namespace.as_str().len()).max().unwrap_or_default();
         let mut packet = trace.flow.packet;
         for (n, hop) in trace.hops.iter().enumerate() {
-            write!(f, "\n{:>3}  {:<width$}  {:<17}", n + 1, hop.namespace.as_str(), hop.stage.to_string())?;
+            let stage = format!("{:<17}", hop.stage.to_string());
             let mut details = vec![detail(hop)];
             if hop.packet != packet {
                 packet = hop.packet;
                 details.push(format!("now {}", Ends(packet)));
             }
             details.retain(|text| !text.is_empty());
-            write!(f, "  {}", details.join(", "))?;
+            let line = format!("{:<width$}  {stage}  {}", hop.namespace.as_str(), details.join(", "));
+            write!(f, "\n{:>3}  {}", n + 1, line.trim_end())?;
         }
         match remark(&trace.disposition) {
             Some(text) => write!(f, "\n     {text}"),
@@ -129,10 +132,8 @@ pub(crate) const LOCAL: &str = "local";
 fn brief(hop: &Hop) -> String {
     let stage = hop.stage;
     match stage {
-        Stage::Route if hop.passed || hop.origin.is_none() => prefixed(stage, hop),
         Stage::SourceCheck | Stage::DestinationCheck | Stage::AclOut | Stage::AclIn => prefixed(stage, hop),
-        Stage::GroupEgress | Stage::GroupIngress => prefixed(stage, hop),
-        Stage::Route => prefixed(stage, hop),
+        Stage::Route | Stage::GroupEgress | Stage::GroupIngress => prefixed(stage, hop),
         Stage::Tracked | Stage::Exits => stage.to_string(),
         Stage::NatGatewayOut if hop.passed => stage.to_string(),
         Stage::Service | Stage::Middlebox | Stage::Delivered => format!("{stage} {}", hop.namespace),
@@ -169,23 +170,19 @@ fn detail(hop: &Hop) -> String {
         (Stage::NatGatewayOut, false) => format!("{} has no free port", resource(hop)),
         (Stage::Internet, true) => target.to_owned(),
         (Stage::Internet, false) => format!("internet has no owner of {destination}"),
-        (Stage::Tracked | Stage::Service | Stage::Exits | Stage::Middlebox | Stage::Delivered, _) => {
-            String::new()
-        }
+        (Stage::Tracked, _) => eni(hop).to_owned(),
+        (Stage::Service | Stage::Exits | Stage::Middlebox | Stage::Delivered, _) => String::new(),
     }
 }
 
 fn route(hop: &Hop, target: &str, passed: bool) -> String {
     let destination = hop.packet.destination;
-    match &hop.origin {
-        Some(origin) if !passed && target == LOCAL => {
-            format!("{origin} {target} has no owner of {destination}")
-        }
-        Some(origin) if target.is_empty() => format!("{origin} has none to {destination}"),
-        Some(origin) => format!("{origin} {target}"),
-        None if passed => target.to_owned(),
-        None => format!("{LOCAL} has no owner of {destination}"),
-    }
+    let text = match target {
+        "" => format!("{} has none to {destination}", origin(hop)),
+        LOCAL if !passed => format!("{} {LOCAL} has no owner of {destination}", origin(hop)),
+        _ => format!("{} {target}", origin(hop)),
+    };
+    text.trim_start().to_owned()
 }
 
 fn origin(hop: &Hop) -> String {

@@ -118,6 +118,11 @@ impl Table {
         }
     }
 
+    /// The original and the reply tuple of each flow, the oldest first.
+    pub(super) fn tuples(&self) -> impl Iterator<Item = (Packet, Packet)> {
+        self.entries.values().map(|entry| (entry.original, entry.reply))
+    }
+
     /// Ends connections.
     pub(super) fn purge(&mut self, purges: &[Purge]) {
         let tuples = &mut self.tuples;

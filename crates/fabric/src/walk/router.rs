@@ -22,7 +22,7 @@ pub(super) fn depart(journey: &mut Journey<'_>, namespace: &NamespaceProgram, ro
     match owner(router, destination) {
         Some((interface, _)) => cross(namespace, interface),
         None => {
-            let hop = Hop::new(Stage::Route, &namespace.name, journey.packet).denied();
+            let hop = Hop::new(Stage::Route, &namespace.name, journey.packet).to(&Arc::from(LOCAL)).denied();
             Err(journey.end(hop, Disposition::Unreachable))
         }
     }
@@ -169,13 +169,13 @@ impl<'a> Pass<'_, 'a> {
         let hop = self.hop(Stage::Route);
         let Some(mark) = self.from.subnet() else {
             let Some((interface, eni)) = owner(router, destination) else {
-                return self.deny(hop, Disposition::Unreachable);
+                return self.deny(hop.to(&Arc::from(LOCAL)), Disposition::Unreachable);
             };
             return Ok(Port::Eni(interface, eni));
         };
         let Some(table) = router.subnets.get(&mark).and_then(|subnet| router.tables.get(&subnet.table))
         else {
-            return self.deny(hop.by(&Origin::resource("none")), Disposition::NoRoute);
+            return self.deny(hop, Disposition::NoRoute);
         };
         let matching = table.routes.iter().filter(|(cidr, _)| cidr.contains(destination));
         let Some((_, route)) = matching.max_by_key(|(cidr, _)| cidr.prefix()) else {
@@ -246,19 +246,8 @@ impl<'a> Pass<'_, 'a> {
         let Packet { source, destination, .. } = self.journey.packet;
         let receiver = Other { interface: to.interface(), address: destination };
         let sender = Other { interface: self.from.interface(), address: source };
-        if self.is_passed_by_tracking(self.from, End::Sender) || self.is_passed_by_tracking(to, End::Receiver)
-        {
-            let hop = self.hop(Stage::Tracked);
-            self.journey.record(hop);
-        }
         self.ask_gate(self.from, Way::Out, receiver)?;
         self.ask_gate(to, Way::In, sender)
-    }
-
-    /// Whether there is a gate that the packet need not ask.
-    fn is_passed_by_tracking(&self, port: Port<'_>, end: End) -> bool {
-        let gated = matches!(port, Port::Eni(_, Eni { gate: Gate::Groups(_), .. }));
-        gated && self.tracking.is_established() && !self.tracking.is_untracked(end)
     }
 
     fn ask_gate(&mut self, port: Port<'a>, way: Way, other: Other<'_>) -> Result<(), Disposition> {
@@ -268,7 +257,9 @@ impl<'a> Pass<'_, 'a> {
         };
         let Port::Eni(_, eni) = port else { return Ok(()) };
         let Gate::Groups(groups) = &eni.gate else { return Ok(()) };
-        if self.is_passed_by_tracking(port, end) {
+        if self.tracking.is_established() && !self.tracking.is_untracked(end) {
+            let hop = self.hop(Stage::Tracked).at(&eni.origin);
+            self.journey.record(hop);
             return Ok(());
         }
         let hop = self.hop(stage).at(&eni.origin);

@@ -1,0 +1,188 @@
+//! What a change of program ends: [`enishi_fabric::invalidate`] and [`enishi_fabric::consistent`].
+
+use std::net::Ipv4Addr;
+
+use enishi_fabric::program::{NamespaceProgram, Role};
+use enishi_fabric::{Disposition, NamespaceName, Packet, Purge, Transport, consistent, invalidate};
+
+use crate::world::{INTERNET, World, assert_printed, converse, send};
+
+fn web() -> World {
+    World::new(
+        "vpc vpc-1 10.0.0.0/16
+         igw igw-1 vpc-1
+         table rtb-pub vpc-1 0.0.0.0/0=igw
+         table rtb-priv vpc-1 0.0.0.0/0=nat-1
+         subnet subnet-pub vpc-1 10.0.1.0/24 rtb-pub open
+         subnet subnet-priv vpc-1 10.0.2.0/24 rtb-priv open
+         group sg-web vpc-1
+         in sg-web sgr-http tcp/80 198.18.0.0/15
+         out sg-web sgr-out all 198.18.0.0/15
+         group sg-shut vpc-1
+         host i-old subnet-pub 10.0.1.10 sg-web
+         host i-new subnet-pub 10.0.1.11 sg-web
+         host i-priv subnet-priv 10.0.2.10 sg-web
+         nat nat-1 subnet-pub 10.0.1.5
+         eip eipalloc-web 198.18.0.20 10.0.1.10 vpc-1
+         eip eipalloc-nat 198.18.0.21 10.0.1.5 vpc-1",
+    )
+}
+
+fn purges(before: &World, after: &World, namespace: &str) -> Vec<Purge> {
+    let name = NamespaceName::new(namespace);
+    invalidate(&before.program().namespaces[&name], &after.program().namespaces[&name])
+}
+
+fn address(last: [u8; 4]) -> Purge {
+    Purge::Address(Ipv4Addr::from(last))
+}
+
+const CALL: &str = "internet -> 198.18.0.20 tcp/80";
+
+#[test]
+fn a_moved_elastic_ip_never_reaches_its_old_instance() {
+    let mut network = web().network();
+    let old = converse(&mut network, CALL);
+    let moved = web().without("eip eipalloc-web").with("eip eipalloc-web 198.18.0.20 10.0.1.11 vpc-1");
+    assert_eq!(purges(&web(), &moved, "vpc-1"), [address([198, 18, 0, 20])]);
+    network.apply(moved.program());
+    assert_printed(
+        &send(&mut network, CALL),
+        "198.18.0.9 -> 198.18.0.20:80 ACCEPTED
+           igw-1 | sg-in sgr-http | delivered i-new",
+    );
+    let late = network.reply(&old).expect("it arrived");
+    assert_eq!(late.trace.disposition, Disposition::NotTranslated);
+}
+
+#[test]
+fn a_removed_elastic_ip() {
+    let mut network = web().network();
+    let old = converse(&mut network, "i-old -> 198.18.0.9 tcp/443");
+    network.apply(web().without("eip eipalloc-web").program());
+    let late = network.reply(&old).expect("it arrived");
+    assert_eq!(late.trace.disposition, Disposition::Unreachable);
+    assert_eq!(send(&mut network, "i-old -> 198.18.0.9 tcp/443").disposition, Disposition::NotTranslated);
+}
+
+/// A replacement under the same address inherits no flow of its predecessor.
+#[test]
+fn a_replaced_instance() {
+    let mut network = web().network();
+    converse(&mut network, CALL);
+    let replaced = web().without("host i-old").with("host i-next subnet-pub 10.0.1.10 sg-shut");
+    assert_eq!(purges(&web(), &replaced, "vpc-1"), [address([10, 0, 1, 10])]);
+    network.apply(replaced.program());
+    assert_printed(
+        &send(&mut network, CALL),
+        "198.18.0.9 -> 198.18.0.20:80 DENIED
+           igw-1 | sg-in no rule of sg-shut",
+    );
+}
+
+#[test]
+fn a_moved_secondary_address() {
+    let before = web().without("host i-old").with("host i-old subnet-pub 10.0.1.10,10.0.1.50 sg-web");
+    let after = web().without("host i-new").with("host i-new subnet-pub 10.0.1.11,10.0.1.50 sg-web");
+    assert_eq!(purges(&before, &after, "vpc-1"), [address([10, 0, 1, 50])]);
+}
+
+#[test]
+fn a_removed_gateway_ends_what_it_mapped() {
+    let after = ["eip eipalloc-web", "eip eipalloc-nat", "igw igw-1"]
+        .iter()
+        .fold(web(), |world, line| world.without(line));
+    assert_eq!(purges(&web(), &after, "vpc-1"), [address([198, 18, 0, 20]), address([198, 18, 0, 21])]);
+}
+
+#[test]
+fn rules_groups_acls_and_routes_end_nothing() {
+    let after = web()
+        .without("in sg-web")
+        .without("host i-new")
+        .with("host i-new subnet-pub 10.0.1.11 sg-shut forwards")
+        .with("deny in open 1 all 0.0.0.0/0")
+        .without("table rtb-priv")
+        .without("subnet subnet-priv")
+        .with("table rtb-priv vpc-1")
+        .with("subnet subnet-priv vpc-1 10.0.2.0/24 rtb-priv open");
+    assert_eq!(purges(&web(), &after, "vpc-1"), []);
+    assert_eq!(purges(&web(), &web(), "nat-1"), []);
+}
+
+#[test]
+fn a_nat_gateway_that_loses_an_address() {
+    let before = web().without("nat nat-1").with("nat nat-1 subnet-pub 10.0.1.5,10.0.1.6");
+    assert_eq!(purges(&before, &web(), "nat-1"), [address([10, 0, 1, 6])]);
+    assert_eq!(purges(&web(), &before, "nat-1"), []);
+}
+
+#[test]
+fn another_role_under_the_same_name() {
+    let name = NamespaceName::new("nat-1");
+    let program = web().program();
+    let nat = &program.namespaces[&name];
+    let host = NamespaceProgram {
+        role: program.namespaces[&NamespaceName::new("i-old")].role.clone(),
+        ..NamespaceProgram::clone(nat)
+    };
+    assert_eq!(invalidate(nat, &host), [Purge::All]);
+}
+
+#[test]
+fn a_removed_namespace_forgets() {
+    let mut network = web().network();
+    let trace = converse(&mut network, "i-priv -> 198.18.0.9 tcp/443");
+    let without =
+        web().without("eip eipalloc-nat").without("table rtb-priv").without("subnet subnet-priv").with(
+            "table rtb-priv vpc-1
+             subnet subnet-priv vpc-1 10.0.2.0/24 rtb-priv open",
+        );
+    network.apply(without.without("nat nat-1").program());
+    network.apply(web().program());
+    assert_eq!(network.reply(&trace).expect("it arrived").trace.disposition, Disposition::NoSuchFlow);
+}
+
+fn tcp(source: [u8; 4], from: u16, destination: [u8; 4], to: u16) -> Packet {
+    Packet { source: source.into(), destination: destination.into(), transport: Transport::Tcp(from, to) }
+}
+
+#[test]
+fn tuples_of_a_router() {
+    let program = web().program();
+    let router = &program.namespaces[&NamespaceName::new("vpc-1")];
+    let internet = INTERNET.octets();
+    let (web, public) = ([10, 0, 1, 10], [198, 18, 0, 20]);
+    let good = [
+        (tcp(web, 5000, [10, 0, 1, 11], 80), tcp([10, 0, 1, 11], 80, web, 5000)),
+        (tcp(web, 5000, internet, 443), tcp(internet, 443, public, 5000)),
+        (tcp(internet, 5000, public, 80), tcp(web, 80, internet, 5000)),
+        (tcp(web, 5000, [10, 0, 0, 2], 53), tcp([10, 0, 0, 2], 53, web, 5000)),
+        (tcp([10, 0, 2, 10], 5000, internet, 443), tcp(internet, 443, [10, 0, 2, 10], 5000)),
+    ];
+    for (original, reply) in good {
+        assert!(consistent(router, original, reply), "{original} / {reply}");
+    }
+    let bad = [
+        (tcp([10, 0, 1, 99], 5000, web, 80), tcp(web, 80, [10, 0, 1, 99], 5000)),
+        (tcp(web, 5000, [10, 0, 1, 99], 80), tcp([10, 0, 1, 99], 80, web, 5000)),
+        (tcp(web, 5000, internet, 443), tcp(internet, 443, [198, 18, 0, 99], 5000)),
+        (tcp(internet, 5000, public, 80), tcp([10, 0, 1, 11], 80, internet, 5000)),
+        (tcp(internet, 5000, [198, 18, 0, 99], 80), tcp(web, 80, internet, 5000)),
+    ];
+    for (original, reply) in bad {
+        assert!(!consistent(router, original, reply), "{original} / {reply}");
+    }
+}
+
+#[test]
+fn tuples_of_a_nat_gateway() {
+    let program = web().program();
+    let nat = &program.namespaces[&NamespaceName::new("nat-1")];
+    assert!(matches!(nat.role, Role::NatGateway(_)));
+    let (inside, internet) = ([10, 0, 2, 10], INTERNET.octets());
+    let out = tcp(inside, 5000, internet, 443);
+    assert!(consistent(nat, out, tcp(internet, 443, [10, 0, 1, 5], 1024)));
+    assert!(!consistent(nat, out, tcp(internet, 443, [10, 0, 1, 6], 1024)));
+    assert!(!consistent(nat, out, out.reply()));
+}
