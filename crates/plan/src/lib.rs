@@ -30,6 +30,8 @@ mod address;
 mod instance;
 mod internet;
 mod internet_gateway;
+#[cfg(feature = "mutations")]
+mod mutation;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
@@ -42,6 +44,8 @@ mod vpc;
 use enishi_fabric::Program;
 use enishi_state::World;
 
+#[cfg(feature = "mutations")]
+pub use mutation::{Mutation, plan_with};
 pub use planner::Planner;
 pub use route_table::{RouteState, route_state};
 

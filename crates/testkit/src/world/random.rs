@@ -1,0 +1,457 @@
+//! Random worlds, and random changes of a world.
+//!
+//! They are dense in what decides packets: VPCs with the same blocks, rules with a few ports and blocks that meet, routes
+//! into blackholes and through appliances. Most rules admit, so that about half of the packets arrive and the other half
+//! fails at different stages.
+
+use enishi_fabric::{Cidr, IcmpMatch, TrafficMatch};
+use enishi_state::ec2::{
+    Address, InstanceId, InstanceState, InternetGateway, InternetGatewayId, NatGateway, NatGatewayId,
+    NetworkAcl, NetworkAclId, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTableId, RouteTarget,
+    SecurityGroup, SecurityGroupId, SecurityGroupRule, Subnet, SubnetId, Vpc, VpcId,
+};
+use enishi_state::{ResourceId, World};
+
+use super::{Way, WorldBuilder, tcp, udp};
+use crate::Random;
+
+/// Overlapping on purpose, in part.
+const VPC_BLOCKS: [&str; 4] = ["10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/20", "172.31.0.0/16"];
+
+/// No VPC has one of these as its primary block.
+const SECONDARY_BLOCKS: [&str; 2] = ["10.64.0.0/16", "100.64.0.0/16"];
+
+/// Where traffic of rules comes from or goes to, besides the subnets and hosts of the VPC.
+const PEERS: [&str; 6] =
+    ["0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", "198.18.0.0/24", "198.18.0.0/15"];
+
+/// A valid world of one to three VPCs; the same seed gives the same world.
+pub fn random_world(seed: u64) -> World {
+    let mut random = Random::new(seed);
+    let mut builder = WorldBuilder::new();
+    for _ in 0..random.between(1, 3) {
+        Growth { w: &mut builder, r: &mut random }.vpc();
+    }
+    for _ in 0..random.below(6) {
+        random_step(&mut builder, &mut random);
+    }
+    builder.world
+}
+
+/// One random valid change; in a world that is too small for it, nothing.
+pub fn random_step(builder: &mut WorldBuilder, random: &mut Random) {
+    Growth { w: builder, r: random }.step();
+}
+
+struct Growth<'a> {
+    w: &'a mut WorldBuilder,
+    r: &'a mut Random,
+}
+
+impl Growth<'_> {
+    fn vpc(&mut self) {
+        let block = self.r.pick(&VPC_BLOCKS);
+        let vpc = self.w.vpc(block);
+        let subnets = self.subnets(&vpc);
+        if self.r.chance(80) {
+            self.w.internet_gateway(&vpc);
+        }
+        for _ in 0..self.r.below(4) {
+            self.group(&vpc);
+        }
+        for _ in 0..self.r.between(2, 5) {
+            self.instance(&vpc);
+        }
+        for _ in 0..self.r.below(3) {
+            self.nat_gateway(&vpc);
+        }
+        self.tables(&vpc, &subnets);
+        for _ in 0..self.r.below(3) {
+            self.acl(&vpc);
+        }
+    }
+
+    fn subnets(&mut self, vpc: &VpcId) -> Vec<SubnetId> {
+        if self.r.chance(30) {
+            let block = self.r.pick(&SECONDARY_BLOCKS);
+            self.w.secondary_cidr(vpc, block);
+        }
+        (0..self.r.between(1, 3)).filter_map(|_| self.subnet(vpc)).collect()
+    }
+
+    /// A subnet in the first free /24 of a random block.
+    fn subnet(&mut self, vpc: &VpcId) -> Option<SubnetId> {
+        let blocks: Vec<_> = self.w.world.get::<Vpc>(vpc)?.cidrs.iter().map(|block| block.cidr).collect();
+        let block = self.r.pick(&blocks);
+        let taken: Vec<_> = self.w.world.by::<Subnet>("vpc", vpc.as_str()).map(|row| row.cidr).collect();
+        let slices = (0..8).filter_map(|n| Cidr::containing(block.nth(n << 8)?, 24).ok());
+        let free = slices.into_iter().find(|slice| taken.iter().all(|other| !other.overlaps(*slice)))?;
+        Some(self.w.subnet(vpc, &free.to_string()))
+    }
+
+    /// A table to the internet, one to a NAT gateway, and a random part of the subnets for each.
+    fn tables(&mut self, vpc: &VpcId, subnets: &[SubnetId]) {
+        let gateway = ids::<InternetGateway, InternetGatewayId>(&self.w.world, vpc);
+        let public = self.w.route_table(vpc);
+        if let Some(gateway) = gateway.first() {
+            self.w.route(&public, "0.0.0.0/0", RouteTarget::InternetGateway(gateway.clone()));
+        }
+        let private = self.w.route_table(vpc);
+        let nat = ids::<NatGateway, NatGatewayId>(&self.w.world, vpc);
+        if let Some(nat) = self.r.pick_any(&nat) {
+            self.w.route(&private, "0.0.0.0/0", RouteTarget::NatGateway(nat));
+        }
+        if let (true, Some(gateway)) = (self.r.chance(50), gateway.first()) {
+            let main = self.w.main_table(vpc);
+            self.w.route(&main, "0.0.0.0/0", RouteTarget::InternetGateway(gateway.clone()));
+        }
+        let nats: Vec<_> = self.w.world.all::<NatGateway>().map(|row| row.subnet.clone()).collect();
+        for subnet in subnets {
+            // A NAT gateway that routes to itself is of little use, though valid.
+            if nats.contains(subnet) || self.r.chance(40) {
+                self.w.associate(subnet, Some(&public));
+            } else if self.r.chance(60) {
+                self.w.associate(subnet, Some(&private));
+            }
+        }
+        if self.r.chance(25) {
+            self.route(vpc);
+        }
+    }
+
+    /// Any route in any table.
+    fn route(&mut self, vpc: &VpcId) -> Option<()> {
+        let table = self.r.pick_any(&ids::<RouteTable, RouteTableId>(&self.w.world, vpc))?;
+        let interfaces = ids::<NetworkInterface, NetworkInterfaceId>(&self.w.world, vpc);
+        let subnets: Vec<_> = self.w.world.by::<Subnet>("vpc", vpc.as_str()).map(|row| row.cidr).collect();
+        let blocks = self.w.world.get::<Vpc>(vpc)?.cidrs.iter().map(|block| block.cidr);
+        let destination = match self.r.below(6) {
+            0 => blocks.into_iter().next()?.to_string(),
+            1 | 2 => self.r.pick_any(&subnets)?.to_string(),
+            3 => "198.18.0.0/24".into(),
+            4 => "192.168.0.0/16".into(),
+            _ => "0.0.0.0/0".into(),
+        };
+        let target = match self.r.below(6) {
+            0 => {
+                let instance = self.r.pick_any(&self.instances(vpc))?;
+                RouteTarget::Instance(instance.clone(), self.w.interface_of(&instance, 0))
+            }
+            1 => RouteTarget::NatGateway(
+                self.r.pick_any(&ids::<NatGateway, NatGatewayId>(&self.w.world, vpc))?,
+            ),
+            2 => {
+                let all: Vec<_> =
+                    self.w.world.all::<InternetGateway>().map(|gateway| gateway.id.clone()).collect();
+                RouteTarget::InternetGateway(self.r.pick_any(&all)?)
+            }
+            3 if self.r.chance(20) => RouteTarget::Local,
+            _ => RouteTarget::NetworkInterface(self.r.pick_any(&interfaces)?),
+        };
+        self.w.route(&table, &destination, target);
+        Some(())
+    }
+
+    fn group(&mut self, vpc: &VpcId) {
+        let group = self.w.group(vpc);
+        if self.r.chance(60) {
+            self.w.group_rule(&group, Way::Out, TrafficMatch::All, "0.0.0.0/0");
+        } else {
+            self.group_rule(vpc, &group, Way::Out);
+        }
+        for _ in 0..self.r.between(1, 4) {
+            self.group_rule(vpc, &group, Way::In);
+        }
+    }
+
+    fn group_rule(&mut self, vpc: &VpcId, group: &SecurityGroupId, way: Way) {
+        let traffic = self.traffic();
+        let groups = ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc);
+        if self.r.chance(30)
+            && let Some(peer) = self.r.pick_any(&groups)
+        {
+            self.w.group_reference(group, way, traffic, &peer);
+        } else {
+            let peer = self.peer(vpc);
+            self.w.group_rule(group, way, traffic, &peer);
+        }
+    }
+
+    /// A network ACL with some denials before an allowance, given to a random subnet.
+    fn acl(&mut self, vpc: &VpcId) -> Option<()> {
+        let subnets = ids::<Subnet, SubnetId>(&self.w.world, vpc);
+        let acl = self.w.network_acl(vpc);
+        for way in [Way::In, Way::Out] {
+            for n in 1..=self.r.below(4) {
+                self.acl_rule(vpc, &acl, way, n as u16 * 10);
+            }
+            if self.r.chance(75) {
+                self.w.acl_rule(&acl, way, 100, true, TrafficMatch::All, "0.0.0.0/0");
+            }
+        }
+        let subnet = self.r.pick_any(&subnets)?;
+        self.w.use_acl(&subnet, &acl);
+        Some(())
+    }
+
+    fn acl_rule(&mut self, vpc: &VpcId, acl: &NetworkAclId, way: Way, number: u16) {
+        let (allow, traffic, peer) = (self.r.chance(50), self.traffic(), self.peer(vpc));
+        self.w.acl_rule(acl, way, number, allow, traffic, &peer);
+    }
+
+    fn instance(&mut self, vpc: &VpcId) -> Option<()> {
+        let subnet = self.r.pick_any(&ids::<Subnet, SubnetId>(&self.w.world, vpc))?;
+        let groups = self.groups(vpc);
+        let instance = self.w.instance(&subnet, &groups.iter().collect::<Vec<_>>());
+        let interface = self.w.interface_of(&instance, 0);
+        if self.r.chance(25) {
+            self.w.secondary_address(&interface);
+        }
+        if self.r.chance(50) {
+            self.w.public_ip(&interface);
+        }
+        if self.r.chance(25) {
+            self.elastic_ip(&interface);
+        }
+        if self.r.chance(15) {
+            self.w.modify_interface(&interface, |row| row.source_dest_check = false);
+        }
+        if self.r.chance(20) {
+            let second = self.w.interface(&subnet, &groups.iter().collect::<Vec<_>>());
+            self.w.attach(&second, &instance, 1);
+        }
+        if self.r.chance(8) {
+            self.w.set_state(&instance, InstanceState::Stopped);
+        }
+        Some(())
+    }
+
+    fn nat_gateway(&mut self, vpc: &VpcId) -> Option<()> {
+        let subnet = self.r.pick_any(&ids::<Subnet, SubnetId>(&self.w.world, vpc))?;
+        if self.r.chance(80) {
+            self.w.nat_gateway(&subnet);
+        } else {
+            self.w.private_nat_gateway(&subnet);
+        }
+        Some(())
+    }
+
+    /// An Elastic IP, new or moved, on a random address of an interface.
+    fn elastic_ip(&mut self, interface: &NetworkInterfaceId) -> Option<()> {
+        let all: Vec<_> = self.w.world.all::<Address>().map(|row| row.id.clone()).collect();
+        let eip = match self.r.pick_any(&all) {
+            Some(eip) if self.r.chance(30) => eip,
+            _ => self.w.allocate(),
+        };
+        let addresses = &self.w.world.get::<NetworkInterface>(interface)?.addresses;
+        let private = self.r.pick_any(addresses)?.ip;
+        self.w.associate_address(&eip, interface, private);
+        Some(())
+    }
+
+    fn step(&mut self) -> Option<()> {
+        let vpcs: Vec<_> = self.w.world.all::<Vpc>().map(|row| row.id.clone()).collect();
+        let Some(vpc) = self.r.pick_any(&vpcs) else {
+            self.vpc();
+            return Some(());
+        };
+        match self.r.below(10) {
+            0 | 1 => self.change_network(&vpc),
+            2 | 3 => self.change_filters(&vpc),
+            4 | 5 => self.change_instance(&vpc),
+            6 | 7 => self.change_interface(&vpc),
+            8 => self.change_gateways(&vpc),
+            _ if self.r.chance(15) => {
+                self.w.delete_vpc(&vpc);
+                Some(())
+            }
+            _ if vpcs.len() < 4 => {
+                self.vpc();
+                Some(())
+            }
+            _ => self.instance(&vpc),
+        }
+    }
+
+    fn change_network(&mut self, vpc: &VpcId) -> Option<()> {
+        let tables = ids::<RouteTable, RouteTableId>(&self.w.world, vpc);
+        match self.r.below(4) {
+            0 => self.subnet(vpc).map(drop),
+            1 => self.route(vpc),
+            2 => {
+                let table = self.r.pick_any(&tables)?;
+                let routes = &self.w.world.get::<RouteTable>(&table)?.routes;
+                let destination = self.r.pick_any(&routes.keys().copied().collect::<Vec<_>>())?;
+                self.w.delete_route(&table, destination);
+                Some(())
+            }
+            _ => {
+                let subnet = self.r.pick_any(&ids::<Subnet, SubnetId>(&self.w.world, vpc))?;
+                let table = self.r.pick_any(&tables).filter(|_| self.r.chance(70));
+                self.w.associate(&subnet, table.as_ref());
+                Some(())
+            }
+        }
+    }
+
+    fn change_filters(&mut self, vpc: &VpcId) -> Option<()> {
+        let group = self.r.pick_any(&ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc))?;
+        match self.r.below(5) {
+            0 => self.group(vpc),
+            1 => {
+                let way = self.r.pick(&[Way::In, Way::Out]);
+                self.group_rule(vpc, &group, way);
+            }
+            2 => {
+                let rules = self.w.world.by::<SecurityGroupRule>("group", group.as_str());
+                let rule = self.r.pick_any(&rules.map(|rule| rule.id.clone()).collect::<Vec<_>>())?;
+                self.w.revoke(&rule);
+            }
+            3 => self.acl(vpc)?,
+            _ => {
+                let acl = self.r.pick_any(&ids::<NetworkAcl, NetworkAclId>(&self.w.world, vpc))?;
+                let (way, number) = (self.r.pick(&[Way::In, Way::Out]), self.r.between(1, 20) as u16);
+                self.acl_rule(vpc, &acl, way, number);
+            }
+        }
+        Some(())
+    }
+
+    fn change_instance(&mut self, vpc: &VpcId) -> Option<()> {
+        let states = [
+            InstanceState::Pending,
+            InstanceState::Running,
+            InstanceState::Running,
+            InstanceState::Stopping,
+            InstanceState::Stopped,
+            InstanceState::Terminated,
+        ];
+        if self.r.chance(40) {
+            return self.instance(vpc);
+        }
+        let instance = self.r.pick_any(&self.instances(vpc))?;
+        let state = self.r.pick(&states);
+        self.w.set_state(&instance, state);
+        Some(())
+    }
+
+    fn change_interface(&mut self, vpc: &VpcId) -> Option<()> {
+        let all = self.w.world.by::<NetworkInterface>("vpc", vpc.as_str());
+        let own: Vec<_> = all.filter(|row| !row.groups.is_empty()).cloned().collect();
+        let row = self.r.pick_any(&own)?;
+        match self.r.below(7) {
+            0 => drop(self.w.secondary_address(&row.id)),
+            1 => self.w.remove_secondary_address(&row.id),
+            2 => self.elastic_ip(&row.id)?,
+            3 => {
+                let groups = self.groups(vpc);
+                self.w.modify_interface(&row.id, |row| row.groups = groups);
+            }
+            4 => self.w.modify_interface(&row.id, |row| row.source_dest_check = !row.source_dest_check),
+            5 if row.auto_public_ip.is_none() => drop(self.w.public_ip(&row.id)),
+            5 => self.w.modify_interface(&row.id, |row| row.auto_public_ip = None),
+            _ => self.plug(&row)?,
+        }
+        Some(())
+    }
+
+    /// Detaches a secondary interface, or attaches a free one: now and then to an instance of another VPC.
+    fn plug(&mut self, row: &NetworkInterface) -> Option<()> {
+        match &row.attachment {
+            Some(attachment) if attachment.device_index > 0 => self.w.detach(&row.id),
+            Some(_) => {
+                let groups: Vec<_> = row.groups.iter().collect();
+                self.w.interface(&row.subnet, &groups);
+            }
+            None => {
+                let instance = self.r.pick_any(&self.w.instances())?;
+                let used = self.w.world.by::<NetworkInterface>("instance", instance.as_str());
+                let used: Vec<_> =
+                    used.filter_map(|row| Some(row.attachment.as_ref()?.device_index)).collect();
+                let index = (1..=15).find(|index| !used.contains(index))?;
+                self.w.attach(&row.id, &instance, index);
+            }
+        }
+        Some(())
+    }
+
+    fn change_gateways(&mut self, vpc: &VpcId) -> Option<()> {
+        let attached =
+            self.w.world.by::<InternetGateway>("vpc", vpc.as_str()).next().map(|row| row.id.clone());
+        let live: Vec<_> = self.w.world.by::<NatGateway>("vpc", vpc.as_str()).cloned().collect();
+        match (self.r.below(4), attached) {
+            (0, Some(gateway)) => self.w.attach_gateway(&gateway, None),
+            (0, None) => {
+                let free = self.w.world.all::<InternetGateway>().filter(|row| row.vpc.is_none());
+                let free: Vec<_> = free.map(|row| row.id.clone()).collect();
+                match self.r.pick_any(&free) {
+                    Some(gateway) => self.w.attach_gateway(&gateway, Some(vpc)),
+                    None => drop(self.w.internet_gateway(vpc)),
+                }
+            }
+            (1, _) => self.nat_gateway(vpc)?,
+            (2, _) => {
+                let gateway = self.r.pick_any(&live)?;
+                if gateway.is_live() {
+                    self.w.delete_nat_gateway(&gateway.id);
+                }
+            }
+            _ => {
+                let mapped = self.w.world.all::<Address>().filter(|row| row.association.is_some());
+                let eip = self.r.pick_any(&mapped.map(|row| row.id.clone()).collect::<Vec<_>>())?;
+                self.w.disassociate_address(&eip);
+            }
+        }
+        Some(())
+    }
+
+    fn groups(&mut self, vpc: &VpcId) -> Vec<SecurityGroupId> {
+        let all = ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc);
+        let mut groups = vec![self.r.pick(&all)];
+        let second = self.r.pick(&all);
+        if self.r.chance(30) && !groups.contains(&second) {
+            groups.push(second);
+        }
+        groups
+    }
+
+    fn instances(&self, vpc: &VpcId) -> Vec<InstanceId> {
+        let row = |id: &InstanceId| self.w.world.get::<enishi_state::ec2::Instance>(id).map(|row| &row.vpc);
+        self.w.instances().into_iter().filter(|id| row(id) == Some(vpc)).collect()
+    }
+
+    fn traffic(&mut self) -> TrafficMatch {
+        let ports = [(22, 22), (80, 80), (443, 443), (8080, 8090), (1024, 65535), (0, 65535), (0, 65535)];
+        let (from, to) = self.r.pick(&ports);
+        let kind = self.r.pick(&[None, Some(8), Some(0)]);
+        match self.r.below(10) {
+            0..=3 => tcp(from, to),
+            4 | 5 => udp(from, to),
+            6 => TrafficMatch::Icmp(IcmpMatch { kind, code: None }),
+            7 => TrafficMatch::Other(47),
+            _ => TrafficMatch::All,
+        }
+    }
+
+    /// A block of a rule: everywhere, a subnet of the VPC, a host in it.
+    fn peer(&mut self, vpc: &VpcId) -> String {
+        let subnets = self.w.world.by::<Subnet>("vpc", vpc.as_str()).map(|row| row.cidr.to_string());
+        let interfaces = self.w.world.by::<NetworkInterface>("vpc", vpc.as_str());
+        let hosts: Vec<_> = interfaces.map(|row| Cidr::host(row.primary_ip()).to_string()).collect();
+        let subnets: Vec<_> = subnets.collect();
+        let near = match self.r.below(4) {
+            0 => self.r.pick_any(&hosts),
+            1 => self.r.pick_any(&subnets),
+            _ => None,
+        };
+        near.unwrap_or_else(|| self.r.pick(&PEERS).into())
+    }
+}
+
+/// The ids of a VPC's rows of a kind.
+fn ids<R: enishi_state::Row<Id = I>, I: ResourceId>(world: &World, vpc: &VpcId) -> Vec<I>
+where
+    World: enishi_state::Holds<R>,
+{
+    world.by::<R>("vpc", vpc.as_str()).map(|row| row.id()).collect()
+}
