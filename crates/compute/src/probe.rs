@@ -1,0 +1,1 @@
+//! What `enishi doctor` asks this machine.
