@@ -1,0 +1,58 @@
+//! An instance: its devices' addresses, and a way to each subnet's router.
+//!
+//! Everything leaves through the router, neighbours of the same subnet too: there is no shared link to ask on. The first
+//! device carries the default route; what has another device's address as its source leaves through that device, as
+//! Amazon Linux sets it up ("Configure your Amazon Linux instance using ec2-net-utils" in the EC2 guide).
+
+use enishi_fabric::Cidr;
+use enishi_fabric::program::{Device, Host, NamespaceProgram};
+
+use super::{add_address, add_next_hop, add_route, set};
+use crate::netstate::{MAIN_TABLE, NetState, Ownership, PolicyRule, RouteKey};
+
+/// The table of the second device; the third has the next, and so on.
+const FIRST_DEVICE_TABLE: u32 = 1001;
+const DEVICE_PRIORITY: u32 = 1000;
+
+pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut NetState) {
+    state.ownership = Ownership::Listed;
+    set(state, "ipv4/ip_forward", 0);
+    for (index, device) in (0..).zip(&host.devices) {
+        add_device(program, device, state);
+        let source = device.addresses.first().copied();
+        if index == 0 {
+            let default = RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE);
+            add_route(state, default, &device.interface, Some(device.gateway), source);
+            continue;
+        }
+        let table = FIRST_DEVICE_TABLE + index - 1;
+        let default = RouteKey::new(table, Cidr::EVERYWHERE);
+        add_route(state, default, &device.interface, Some(device.gateway), source);
+        for address in &device.addresses {
+            state.rules.insert(PolicyRule {
+                priority: DEVICE_PRIORITY + index,
+                mark: None,
+                source: Some(Cidr::host(*address)),
+                input: None,
+                table,
+            });
+        }
+    }
+    // A device is the way to its own subnet, the earliest where several are in one.
+    for device in host.devices.iter().skip(1) {
+        let key = RouteKey::new(MAIN_TABLE, device.subnet);
+        let taken = host.devices.first().is_some_and(|first| first.subnet == device.subnet);
+        if !taken && !state.routes.contains_key(&key) {
+            let source = device.addresses.first().copied();
+            add_route(state, key, &device.interface, Some(device.gateway), source);
+        }
+    }
+}
+
+/// A device's addresses and the neighbour that is its gateway.
+pub(super) fn add_device(program: &NamespaceProgram, device: &Device, state: &mut NetState) {
+    for address in &device.addresses {
+        add_address(state, &device.interface, *address, device.subnet.prefix());
+    }
+    add_next_hop(state, &device.interface, program.interfaces.get(&device.interface), device.gateway);
+}

@@ -1,0 +1,118 @@
+//! A namespace's program as the state of a Linux network namespace: the stages of [`enishi_fabric`]'s routers as chains,
+//! routes and sets. One file per role.
+//!
+//! Everything is derived from the program alone, so equal programs give equal states.
+
+mod host;
+mod internet;
+mod nat_gateway;
+mod router;
+
+use std::net::Ipv4Addr;
+
+use enishi_fabric::program::{Interface, NamespaceProgram, Role};
+use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, PortRange, Protocol, TrafficMatch};
+
+use crate::netstate::{Address, Clause, Data, Field, Key, Link, NetState, RouteKey, RouteTarget, Value};
+
+/// The state that the program asks for.
+pub fn state(program: &NamespaceProgram) -> NetState {
+    let mut state = NetState::default();
+    for (name, interface) in &program.interfaces {
+        let link = Link { mac: interface.mac, mtu: interface.mtu, peer: Some(interface.peer.clone()) };
+        state.links.insert(name.clone(), link);
+    }
+    set_common_sysctls(&mut state);
+    match &program.role {
+        Role::Router(router) => router::render(program, router, &mut state),
+        Role::Host(host) => host::render(program, host, &mut state),
+        Role::NatGateway(gateway) => nat_gateway::render(program, gateway, &mut state),
+        Role::Internet(internet) => internet::render(program, internet, &mut state),
+    }
+    state
+}
+
+/// What hosts' distributions set differently, on `all`, `default` and every device: routes here are asymmetric on
+/// purpose, and nobody is to be told of a shorter way around a filter. IPv6 is not part of a program yet.
+fn set_common_sysctls(state: &mut NetState) {
+    let devices = state.links.keys().map(|name| name.as_str()).chain(["all", "default"]);
+    let mut values = Vec::new();
+    for device in devices {
+        for setting in ["rp_filter", "send_redirects", "accept_redirects"] {
+            values.push((format!("ipv4/conf/{device}/{setting}"), "0"));
+        }
+    }
+    values.push(("ipv4/neigh/default/proxy_delay".to_owned(), "0"));
+    for device in ["all", "default"] {
+        values.push((format!("ipv6/conf/{device}/disable_ipv6"), "1"));
+    }
+    for (path, value) in values {
+        set(state, &path, value);
+    }
+}
+
+fn set(state: &mut NetState, path: &str, value: impl ToString) {
+    state.sysctls.insert(path.to_owned(), value.to_string());
+}
+
+/// An address of its own, without a route.
+fn add_address(state: &mut NetState, interface: &InterfaceName, address: Ipv4Addr, prefix: u8) {
+    state.addresses.insert(Address { interface: interface.clone(), address, prefix });
+}
+
+/// A next hop that needs no ARP: the other end of the veth pair.
+fn add_next_hop(state: &mut NetState, name: &InterfaceName, interface: Option<&Interface>, next_hop: Ipv4Addr) {
+    if let Some(interface) = interface {
+        state.neighbours.insert((name.clone(), next_hop), interface.peer_mac);
+    }
+}
+
+/// A route out of an interface.
+fn add_route(
+    state: &mut NetState,
+    key: RouteKey,
+    interface: &InterfaceName,
+    via: Option<Ipv4Addr>,
+    source: Option<Ipv4Addr>,
+) {
+    state.routes.insert(key, RouteTarget::Unicast { interface: interface.clone(), via, source });
+}
+
+/// What matches the protocol and the destination port or ICMP type. A header is only read after its protocol was.
+fn traffic(traffic: TrafficMatch) -> Vec<Clause> {
+    let protocol = match traffic.protocol() {
+        Protocol::All => return Vec::new(),
+        Protocol::Number(number) => Clause::Is(Field::Protocol, Value::Protocol(number)),
+    };
+    let mut clauses = vec![protocol];
+    match traffic {
+        TrafficMatch::All | TrafficMatch::Other(_) => {}
+        TrafficMatch::Tcp(ports) | TrafficMatch::Udp(ports) => clauses.extend(destination_port(ports)),
+        TrafficMatch::Icmp(IcmpMatch { kind, code }) => {
+            clauses.extend(kind.map(|kind| Clause::Is(Field::IcmpType, Value::Byte(kind))));
+            clauses.extend(code.map(|code| Clause::Is(Field::IcmpCode, Value::Byte(code))));
+        }
+    }
+    clauses
+}
+
+fn destination_port(ports: PortRange) -> Option<Clause> {
+    let value = if PortRange::from(ports) == ports.to() { Value::Port(ports.to()) } else { Value::Ports(ports) };
+    (ports != PortRange::ALL).then_some(Clause::Is(Field::DestinationPort, value))
+}
+
+/// What matches an address of the block; nothing if every address does.
+fn within(field: Field, block: Cidr) -> Option<Clause> {
+    let value = if block.prefix() == 32 { Value::Address(block.network()) } else { Value::Network(block) };
+    (block != Cidr::EVERYWHERE).then_some(Clause::Is(field, value))
+}
+
+/// A key of an interface and an address.
+fn behind(interface: &InterfaceName, address: Ipv4Addr) -> Key {
+    vec![Value::Interface(interface.clone()), Value::Address(address)]
+}
+
+/// An element of a set with a key of one part.
+fn member(value: Value) -> (Key, Data) {
+    (vec![value], Data::Member)
+}

@@ -1,0 +1,265 @@
+//! A VPC's router. Each stage of the packet's way is one base chain, so that a stage's `accept` only ends that stage: an
+//! egress rule can never admit what the receiver's groups do not.
+//!
+//! | chain | hook, priority | stage |
+//! |---|---|---|
+//! | `source-check` | prerouting -300 | source check; the mark of the subnet, by which the route is chosen |
+//! | `igw-in` | prerouting -100, nat | internet gateway, in |
+//! | `acl` | forward -30 | network ACLs: out of the source subnet, into the target subnet |
+//! | `egress` | forward -20 | tracked? the sender's groups |
+//! | `ingress` | forward -10 | tracked? the receiver's groups |
+//! | `deliver` | forward 0 | destination check; the internet gateway passes mapped sources only |
+//! | `igw-out` | postrouting 100, nat | internet gateway, out |
+//!
+//! Two bits of the connection mark say which end of a flow is untracked, as classified by its first packet: bit 0 the
+//! sender's, bit 1 the receiver's. Packets of an untracked end are judged one by one by that end's groups.
+
+mod gates;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use enishi_fabric::program::{self, InternetPort, NamespaceProgram, NetworkAcl, Router};
+use enishi_fabric::{Cidr, InterfaceName};
+
+use super::{add_address, add_next_hop, add_route, behind, member, set, traffic, within};
+use crate::netstate::{
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, LOOPBACK, MAIN_TABLE, MarkSource, NatAddress,
+    NetState, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
+};
+
+/// The part of a packet's mark that says which subnet it came from.
+const SUBNET_MASK: u32 = 0xff;
+/// Policy rules of subnets, by their mark: asked before the main table.
+const SUBNET_PRIORITY: u32 = 1000;
+
+pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut NetState) {
+    set(state, "ipv4/ip_forward", 1);
+    // "Untracked connections" and "idle timeout" in the EC2 guide.
+    set(state, "netfilter/nf_conntrack_tcp_timeout_established", 432_000);
+    set(state, "netfilter/nf_conntrack_udp_timeout", 30);
+    set(state, "netfilter/nf_conntrack_udp_timeout_stream", 180);
+    // AWS does not check sequence numbers.
+    set(state, "netfilter/nf_conntrack_tcp_be_liberal", 1);
+    addresses(namespace, router, state);
+    routes(router, state);
+    state.filter = Some(Arc::new(Builder::table(router)));
+}
+
+fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut NetState) {
+    if let Ok(loopback) = InterfaceName::new(LOOPBACK) {
+        for service in &router.services {
+            add_address(state, &loopback, *service, 32);
+        }
+    }
+    for (name, eni) in &router.enis {
+        for address in &eni.addresses {
+            add_next_hop(state, name, namespace.interfaces.get(name), *address);
+        }
+    }
+    if let Some(port) = &router.internet {
+        add_next_hop(state, &port.interface, namespace.interfaces.get(&port.interface), port.next_hop);
+    }
+}
+
+/// A subnet's table ends a lookup inside the VPC with `throw`; the main table alone knows the ENIs' addresses. So a route
+/// more specific than local can lead to an appliance.
+fn routes(router: &Router, state: &mut NetState) {
+    for (id, table) in &router.tables {
+        for (destination, route) in &table.routes {
+            let key = RouteKey::new(id.0, *destination);
+            match &route.target {
+                program::RouteTarget::Local => {
+                    state.routes.insert(key, RouteTarget::Throw);
+                }
+                program::RouteTarget::Eni { interface, via, .. } => {
+                    add_route(state, key, interface, Some(*via), None);
+                }
+                program::RouteTarget::Internet => {
+                    if let Some(port) = &router.internet {
+                        add_route(state, key, &port.interface, Some(port.next_hop), None);
+                    }
+                }
+                program::RouteTarget::Blackhole => {
+                    state.routes.insert(key, RouteTarget::Blackhole);
+                }
+            }
+        }
+    }
+    for (name, eni) in &router.enis {
+        for address in &eni.addresses {
+            add_route(state, RouteKey::new(MAIN_TABLE, Cidr::host(*address)), name, None, None);
+        }
+    }
+    state.routes.insert(RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE), RouteTarget::Blackhole);
+    for (mark, subnet) in &router.subnets {
+        let mark = u32::from(mark.0);
+        state.rules.insert(PolicyRule {
+            priority: SUBNET_PRIORITY + mark,
+            mark: Some((mark, SUBNET_MASK)),
+            source: None,
+            input: None,
+            table: subnet.table.0,
+        });
+    }
+}
+
+/// The nftables table as it grows.
+struct Builder<'a> {
+    router: &'a Router,
+    chains: BTreeMap<Arc<str>, Arc<Chain>>,
+    sets: BTreeMap<Arc<str>, Arc<Set>>,
+}
+
+impl Builder<'_> {
+    fn table(router: &Router) -> Table {
+        let mut builder = Builder { router, chains: BTreeMap::new(), sets: BTreeMap::new() };
+        builder.source_check();
+        builder.acls();
+        builder.gates();
+        builder.deliver();
+        if let Some(port) = &router.internet {
+            builder.internet(port);
+        }
+        Table { chains: builder.chains, sets: builder.sets }
+    }
+
+    fn source_check(&mut self) {
+        let router = self.router;
+        let owned = router.enis.iter().flat_map(|(name, eni)| {
+            eni.addresses.iter().map(|address| (behind(name, *address), Data::Member))
+        });
+        self.set("addresses", Set::of([Kind::Interface, Kind::Address]).invalidating().with(owned));
+        let checked = router.enis.iter().filter(|(_, eni)| eni.source_dest_check);
+        let checked = checked.map(|(name, _)| member(Value::Interface(name.clone())));
+        self.set("checked", Set::of([Kind::Interface]).with(checked));
+        let marks = router.enis.iter().map(|(name, eni)| {
+            (vec![Value::Interface(name.clone())], Data::Mark(eni.subnet.0.into()))
+        });
+        self.set("subnets", Set::map([Kind::Interface], DataKind::Mark).with(marks));
+
+        let mut rules = vec![Rule::new("source check", [
+            Clause::In(vec![Field::Input], "checked".into()),
+            Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
+            Clause::Then(Verdict::Drop),
+        ])];
+        if let Some(port) = &router.internet {
+            let origin = port.origin.to_string();
+            rules.push(Rule::new(origin, [
+                Clause::Is(Field::Input, Value::Interface(port.interface.clone())),
+                Clause::NotIn(vec![Field::Destination], "igw-public".into()),
+                Clause::Then(Verdict::Drop),
+            ]));
+        }
+        let mark = MarkSource::Map(vec![Field::Input], "subnets".into());
+        rules.push(Rule::new("subnet of the sender", [Clause::SetMark(mark)]));
+        self.base("source-check", Hook::Prerouting, ChainKind::Filter, -300, true, rules);
+    }
+
+    fn acls(&mut self) {
+        let router = self.router;
+        let inside = router.enis.iter().map(|(name, eni)| {
+            (vec![Value::Mark(eni.subnet.0.into()), Value::Interface(name.clone())], Data::Member)
+        });
+        self.set("same-subnet", Set::of([Kind::Mark, Kind::Interface]).with(inside));
+        let out = router.subnets.iter().map(|(mark, subnet)| {
+            (vec![Value::Mark(mark.0.into())], jump(format!("{}-out", subnet.acl)))
+        });
+        self.set("acl-out", Set::map([Kind::Mark], DataKind::Verdict).with(out));
+        let into = router.enis.iter().filter_map(|(name, eni)| {
+            let subnet = router.subnets.get(&eni.subnet)?;
+            Some((vec![Value::Interface(name.clone())], jump(format!("{}-in", subnet.acl))))
+        });
+        self.set("acl-in", Set::map([Kind::Interface], DataKind::Verdict).with(into));
+        let rules = vec![
+            Rule::new("inside one subnet", [
+                Clause::In(vec![Field::Mark, Field::Output], "same-subnet".into()),
+                Clause::Then(Verdict::Accept),
+            ]),
+            Rule::new("", [Clause::Look(vec![Field::Mark], "acl-out".into())]),
+            Rule::new("", [Clause::Look(vec![Field::Output], "acl-in".into())]),
+        ];
+        self.base("acl", Hook::Forward, ChainKind::Filter, -30, true, rules);
+        for (id, acl) in &router.acls {
+            self.chain(format!("{id}-in"), acl_rules(acl, Field::Source));
+            self.chain(format!("{id}-out"), acl_rules(acl, Field::Destination));
+        }
+    }
+
+    fn deliver(&mut self) {
+        let mut rules = vec![Rule::new("destination check", [
+            Clause::In(vec![Field::Output], "checked".into()),
+            Clause::NotIn(vec![Field::Output, Field::Destination], "addresses".into()),
+            Clause::Then(Verdict::Drop),
+        ])];
+        if let Some(port) = &self.router.internet {
+            rules.push(Rule::new(port.origin.to_string(), [
+                Clause::Is(Field::Output, Value::Interface(port.interface.clone())),
+                Clause::NotIn(vec![Field::Source], "igw-private".into()),
+                Clause::Then(Verdict::Drop),
+            ]));
+        }
+        self.base("deliver", Hook::Forward, ChainKind::Filter, 0, true, rules);
+    }
+
+    fn internet(&mut self, port: &InternetPort) {
+        let map = |pairs: Vec<(Ipv4Addr, Ipv4Addr)>| {
+            let elements = pairs.into_iter().map(|(from, to)| (vec![Value::Address(from)], Data::Address(to)));
+            Set::map([Kind::Address], DataKind::Address).with(elements)
+        };
+        let members = |addresses: Vec<Ipv4Addr>| {
+            Set::of([Kind::Address]).with(addresses.into_iter().map(|address| member(Value::Address(address))))
+        };
+        let mappings = &port.mappings;
+        self.set("igw-private", members(mappings.keys().copied().collect()));
+        self.set("igw-public", members(mappings.values().map(|public| public.address).collect()));
+        // Whoever gets the public address next shall not get the packets of who had it.
+        let to_private = map(mappings.iter().map(|(private, public)| (public.address, *private)).collect());
+        self.set("igw-to-private", to_private.invalidating());
+        self.set("igw-to-public", map(mappings.iter().map(|(private, public)| (*private, public.address)).collect()));
+
+        let origin = port.origin.to_string();
+        let interface = || Value::Interface(port.interface.clone());
+        let to_private = NatAddress::Map(vec![Field::Destination], "igw-to-private".into());
+        let clauses = [Clause::Is(Field::Input, interface()), Clause::DestinationNat(to_private, None)];
+        let rules = vec![Rule::new(origin.clone(), clauses)];
+        self.base("igw-in", Hook::Prerouting, ChainKind::Nat, -100, true, rules);
+        let to_public = NatAddress::Map(vec![Field::Source], "igw-to-public".into());
+        let clauses = [Clause::Is(Field::Output, interface()), Clause::SourceNat(to_public, None)];
+        self.base("igw-out", Hook::Postrouting, ChainKind::Nat, 100, true, vec![Rule::new(origin, clauses)]);
+    }
+
+    fn base(&mut self, name: &str, hook: Hook, kind: ChainKind, priority: i32, accept: bool, rules: Vec<Rule>) {
+        let base = Some(BaseChain { hook, kind, priority, accept });
+        self.chains.insert(name.into(), Arc::new(Chain { base, rules }));
+    }
+
+    fn chain(&mut self, name: String, rules: Vec<Rule>) {
+        self.chains.insert(name.into(), Arc::new(Chain { base: None, rules }));
+    }
+
+    fn set(&mut self, name: &str, set: Set) {
+        self.sets.insert(name.into(), Arc::new(set));
+    }
+}
+
+/// One direction of an ACL: what is allowed returns to the next stage, what is left at the end is denied.
+fn acl_rules(acl: &NetworkAcl, peer: Field) -> Vec<Rule> {
+    let listed = if peer == Field::Source { &acl.inbound } else { &acl.outbound };
+    let mut rules: Vec<_> = listed
+        .iter()
+        .map(|rule| {
+            let mut clauses = traffic(rule.traffic);
+            clauses.extend(within(peer, rule.cidr));
+            clauses.push(Clause::Then(if rule.allow { Verdict::Return } else { Verdict::Drop }));
+            Rule::new(rule.origin.to_string(), clauses)
+        })
+        .collect();
+    rules.push(Rule::new(format!("{} *", acl.origin), [Clause::Then(Verdict::Drop)]));
+    rules
+}
+
+fn jump(chain: String) -> Data {
+    Data::Verdict(Verdict::Jump(chain.into()))
+}

@@ -1,0 +1,197 @@
+//! The two gates: the sender's groups let a packet out, the receiver's let it in. Between them nothing is shared.
+
+use std::sync::Arc;
+
+use enishi_fabric::TrafficMatch;
+use enishi_fabric::program::{Gate, GroupRule, Peer, SecurityGroup};
+
+use super::{Builder, behind, jump, traffic, within};
+use crate::netstate::{
+    ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MarkSource, Rule, Set, Value, Verdict,
+};
+
+/// One of the two gates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Egress,
+    Ingress,
+}
+
+impl Side {
+    /// The chain of the stage.
+    fn stage(self) -> &'static str {
+        match self {
+            Side::Egress => "egress",
+            Side::Ingress => "ingress",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Side::Egress => "out",
+            Side::Ingress => "in",
+        }
+    }
+
+    /// The interface whose groups judge.
+    fn own(self) -> Field {
+        match self {
+            Side::Egress => Field::Input,
+            Side::Ingress => Field::Output,
+        }
+    }
+
+    /// The interface and the address of the other end.
+    fn peer(self) -> [Field; 2] {
+        match self {
+            Side::Egress => [Field::Output, Field::Destination],
+            Side::Ingress => [Field::Input, Field::Source],
+        }
+    }
+
+    /// The bit of the connection mark that says that a flow admitted here is untracked at this end.
+    fn untracked_bit(self) -> u32 {
+        match self {
+            Side::Egress => 1,
+            Side::Ingress => 2,
+        }
+    }
+
+    fn other(self) -> Side {
+        match self {
+            Side::Egress => Side::Ingress,
+            Side::Ingress => Side::Egress,
+        }
+    }
+}
+
+const BOTH_BITS: u32 = 3;
+const ORIGINAL: u8 = 0;
+const REPLY: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+impl Builder<'_> {
+    pub(super) fn gates(&mut self) {
+        let router = self.router;
+        for (id, group) in &router.groups {
+            let members = group.members.iter().map(|(name, address)| (behind(name, *address), Data::Member));
+            self.set(&format!("{id}-members"), Set::of([Kind::Interface, Kind::Address]).with(members));
+        }
+        for side in [Side::Egress, Side::Ingress] {
+            self.gate(side);
+            self.everywhere(side);
+            for (id, group) in &router.groups {
+                self.chain(format!("{id}-{}", side.suffix()), group_rules(group, side));
+            }
+        }
+    }
+
+    fn gate(&mut self, side: Side) {
+        let router = self.router;
+        let mut verdicts = Set::map([Kind::Interface], DataKind::Verdict);
+        for (name, eni) in &router.enis {
+            let verdict = match &eni.gate {
+                Gate::Open => Data::Verdict(Verdict::Accept),
+                Gate::Groups(groups) => {
+                    let chain = format!("{name}-{}", side.suffix());
+                    let groups = groups.iter().map(|group| {
+                        let chain = format!("{group}-{}", side.suffix()).into();
+                        Rule::new(eni.origin.to_string(), [Clause::Then(Verdict::Jump(chain))])
+                    });
+                    self.chain(chain.clone(), groups.collect());
+                    jump(chain)
+                }
+            };
+            verdicts.elements.insert(vec![Value::Interface(name.clone())], verdict);
+        }
+        let map = format!("eni-{}", side.suffix());
+        self.set(&map, verdicts);
+
+        let mut rules = tracked(side);
+        rules.push(Rule::new("", [Clause::Look(vec![side.own()], map.into())]));
+        if let Some(port) = &router.internet {
+            rules.push(Rule::new(port.origin.to_string(), [
+                Clause::Is(side.own(), Value::Interface(port.interface.clone())),
+                Clause::Then(Verdict::Accept),
+            ]));
+        }
+        let priority = if side == Side::Egress { -20 } else { -10 };
+        self.base(side.stage(), Hook::Forward, ChainKind::Filter, priority, false, rules);
+    }
+
+    /// Where a rule that admits from everywhere leads: the flow's first packet says whether this end tracks it.
+    fn everywhere(&mut self, side: Side) {
+        let mut untracked = Set::of([Kind::Interface, Kind::Protocol]);
+        for (name, eni) in &self.router.enis {
+            let flags = &eni.untracked;
+            let (tcp, udp) = match side {
+                Side::Egress => (flags.egress_tcp, flags.egress_udp),
+                Side::Ingress => (flags.ingress_tcp, flags.ingress_udp),
+            };
+            let protocols = [(tcp, TCP), (udp, UDP)];
+            untracked.elements.extend(protocols.into_iter().filter(|(is, _)| *is).map(|(_, protocol)| {
+                (vec![Value::Interface(name.clone()), Value::Protocol(protocol)], Data::Member)
+            }));
+        }
+        let set: Arc<str> = format!("untracked-{}", side.suffix()).into();
+        self.set(&set, untracked);
+        let bit = side.untracked_bit();
+        let rules = vec![
+            Rule::new("untracked connections", [
+                Clause::AnyBit(Field::TrackState, Field::NEW),
+                Clause::In(vec![side.own(), Field::Protocol], set),
+                Clause::SetTrackMark(MarkSource::Computed(Field::TrackMark, !bit, bit)),
+            ]),
+            Rule::new("", [Clause::Then(Verdict::Accept)]),
+        ];
+        self.chain(format!("everywhere-{}", side.suffix()), rules);
+    }
+}
+
+/// What passes a gate unjudged: packets of a flow that this gate's end tracks. In a flow's first direction that is the end
+/// of the same side, in the other direction the other side's.
+fn tracked(side: Side) -> Vec<Rule> {
+    let state = |bits| Clause::AnyBit(Field::TrackState, bits);
+    let accept = || Clause::Then(Verdict::Accept);
+    let own_end = |direction: u8, side: Side| {
+        Rule::new("tracked at this end", [
+            state(Field::ESTABLISHED),
+            Clause::Is(Field::TrackDirection, Value::Byte(direction)),
+            Clause::Masked(Field::TrackMark, side.untracked_bit(), 0),
+            accept(),
+        ])
+    };
+    vec![
+        Rule::new("invalid", [state(Field::INVALID), Clause::Then(Verdict::Drop)]),
+        Rule::new("related", [state(Field::RELATED), accept()]),
+        Rule::new("tracked at both ends", [
+            state(Field::ESTABLISHED),
+            Clause::Masked(Field::TrackMark, BOTH_BITS, 0),
+            accept(),
+        ]),
+        own_end(ORIGINAL, side),
+        own_end(REPLY, side.other()),
+    ]
+}
+
+fn group_rules(group: &SecurityGroup, side: Side) -> Vec<Rule> {
+    let rules = if side == Side::Egress { &group.egress } else { &group.ingress };
+    rules.iter().map(|rule| group_rule(rule, side)).collect()
+}
+
+fn group_rule(rule: &GroupRule, side: Side) -> Rule {
+    let mut clauses = traffic(rule.traffic);
+    match &rule.peer {
+        Peer::Cidr(block) => clauses.extend(within(side.peer()[1], *block)),
+        Peer::Group(id) => clauses.push(Clause::In(side.peer().to_vec(), format!("{id}-members").into())),
+    }
+    let may_be_untracked =
+        rule.is_everywhere() && matches!(rule.traffic, TrafficMatch::All | TrafficMatch::Tcp(_) | TrafficMatch::Udp(_));
+    clauses.push(Clause::Then(if may_be_untracked {
+        Verdict::Goto(format!("everywhere-{}", side.suffix()).into())
+    } else {
+        Verdict::Accept
+    }));
+    Rule::new(rule.origin.to_string(), clauses)
+}
