@@ -37,12 +37,12 @@ impl Types<'_> {
             writeln!(out, "pub {}: {},", names::field(&member.name), self.field_type(id, member))?;
         }
         writeln!(out, "}}\nimpl Shape for {type_name} {{")?;
-        self.from_value(out, structure)?;
-        self.into_value(out, structure)?;
+        Self::write_from_value(out, structure)?;
+        Self::write_into_value(out, structure)?;
         writeln!(out, "}}")
     }
 
-    fn from_value(&self, out: &mut String, structure: &Structure) -> Result<(), Error> {
+    fn write_from_value(out: &mut String, structure: &Structure) -> Result<(), Error> {
         writeln!(out, "fn from_value(value: Value) -> Result<Self, Mismatch> {{")?;
         if structure.members.is_empty() {
             return writeln!(out, "Members::of(value)?; Ok(Self {{}}) }}");
@@ -57,7 +57,7 @@ impl Types<'_> {
         writeln!(out, "_ => {{}} }} }}\nOk(it) }}")
     }
 
-    fn into_value(&self, out: &mut String, structure: &Structure) -> Result<(), Error> {
+    fn write_into_value(out: &mut String, structure: &Structure) -> Result<(), Error> {
         let count = structure.members.len();
         let binding = if count == 0 { "let members" } else { "let mut members" };
         writeln!(out, "fn into_value(self) -> Value {{ {binding} = Members::with_capacity({count});")?;

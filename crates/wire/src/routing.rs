@@ -117,11 +117,16 @@ impl Router {
 
     fn route_form<'r>(&self, request: &Request<'r>, scope: Option<&str>) -> Result<Call<'r>, Refusal> {
         let is_form = request.content_type() == "application/x-www-form-urlencoded";
-        let scoped = scope.and_then(|s| self.service_by_scope(s));
-        let guess = scoped.and_then(Codec::form_of).unwrap_or(Codec::AwsQuery);
-        let refuse = |fault| Refusal::new(guess, scoped, fault);
-        if let (Some(name), None) = (scope, scoped) {
-            return Err(refuse(no_service(Some(name))));
+        let in_scope = || {
+            let named = |s: &&Service| scope.is_none_or(|scope| s.signing_name == scope);
+            self.services.iter().copied().filter(move |s| named(s))
+        };
+        // Until the form is read, a signed request is answered in the words of the service that it is signed for.
+        let first = in_scope().next().filter(|_| scope.is_some());
+        let guess = first.and_then(Codec::form_of).unwrap_or(Codec::AwsQuery);
+        let refuse = |fault| Refusal::new(guess, first, fault);
+        if scope.is_some() && first.is_none() {
+            return Err(refuse(no_service(scope)));
         }
         let form_body = if is_form { request.body } else { &[] };
         let form = Form::parse(request.query, form_body).map_err(refuse)?;
@@ -130,29 +135,25 @@ impl Router {
             return Err(refuse(Fault::new("MissingAction", message)));
         };
         let version = form.get("Version").unwrap_or_default();
-        let Some(service) = scoped.or_else(|| self.service_by_form(version, &action)) else {
-            return Err(refuse(invalid_action(Codec::AwsQuery, &action, version)));
-        };
-        let Some(codec) = Codec::form_of(service) else {
-            return Err(refuse(invalid_action(Codec::AwsQuery, &action, version)));
+        let forms = in_scope().filter_map(|s| Codec::form_of(s).map(|codec| (s, codec)));
+        let Some((service, codec)) = best_match(forms, version, &action) else {
+            return Err(refuse(invalid_action(guess, &action, version)));
         };
         let operation = find(service, &action, || invalid_action(codec, &action, service.version))
             .map_err(|fault| Refusal::new(codec, Some(service), fault))?;
         Ok(Call { service, operation, codec, input: Input::Form(form) })
     }
+}
 
-    fn service_by_scope(&self, scope: &str) -> Option<&'static Service> {
-        self.services.iter().copied().find(|s| s.signing_name == scope)
-    }
-
-    /// For unsigned forms: the API version is a service's own in practice, and an action's name nearly so.
-    fn service_by_form(&self, version: &str, action: &str) -> Option<&'static Service> {
-        let forms = || self.services.iter().copied().filter(|s| Codec::form_of(s).is_some());
-        let same_version = forms().find(|s| s.version == version && s.knows(action));
-        same_version
-            .or_else(|| forms().find(|s| s.version == version))
-            .or_else(|| forms().find(|s| s.knows(action)))
-    }
+/// The service that a form is for. An API version is nearly a service's own and an action's name too; two services may
+/// share a signing name (both generations of load balancing do).
+fn best_match(
+    candidates: impl Iterator<Item = (&'static Service, Codec)>,
+    version: &str,
+    action: &str,
+) -> Option<(&'static Service, Codec)> {
+    let fit = |service: &Service| (service.version == version, service.knows(action));
+    candidates.max_by_key(|(service, _)| fit(service)).filter(|(service, _)| fit(service) != (false, false))
 }
 
 fn check_limits(request: &Request<'_>) -> Result<(), Refusal> {
