@@ -1,14 +1,14 @@
 //! The meaning of an Enishi network: plain values and the [`Program`] that backends realise.
 //!
 //! Nothing here performs I/O. `plan` compiles the cloud's state into a [`Program`]; the Linux backend realises it; and
-//! [`walk`] says what it means, packet by packet. Where the kernel and [`walk`] disagree, one of them has a bug.
+//! [`walk()`] says what it means, packet by packet. Where the kernel and [`walk()`] disagree, one of them has a bug.
 //!
 //! * [`Cidr`], [`PortRange`], [`Protocol`], [`Mac`]: values that cannot hold nonsense.
 //! * [`program`]: what one network namespace has to be.
 //! * [`Packet`] and [`Flow`]: what is sent through a program.
-//! * [`walk`]: what a program does with it, for a first packet or, with [`Network`], for whole conversations.
+//! * [`mod@walk`]: what a program does with it, for a first packet or, with [`Network`], for whole conversations.
 //! * [`trace`]: what happened to it, hop by hop, and which rule decided.
-//! * [`invalidate`]: which tracked connections a change of program ends.
+//! * [`mod@invalidate`]: which tracked connections a change of program ends.
 
 pub mod invalidate;
 pub mod packet;

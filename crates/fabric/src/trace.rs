@@ -137,7 +137,8 @@ pub enum Stage {
     /// The inbound rules of the ACL of the subnet that the packet goes to.
     AclIn,
     /// The packet belongs to a flow that was let through before, in which a reply was seen, and that is tracked at this
-    /// interface: its groups are not asked. Stands in the place of [`Stage::GroupEgress`] or [`Stage::GroupIngress`].
+    /// interface: its groups are not asked. Stands in the place of [`Stage::GroupEgress`] or [`Stage::GroupIngress`]. Also
+    /// where a packet is dropped that can only belong to a flow, and does not.
     Tracked,
     /// The outbound rules of the groups of the interface that the packet came from.
     GroupEgress,
@@ -198,14 +199,15 @@ pub enum Disposition {
     NoRoute,
     /// The route's target is gone (AWS shows it as `blackhole`).
     Blackhole,
-    /// An internet gateway has no public address for its source, or no owner of its public destination; or a packet that
-    /// cannot start a flow would need translation.
+    /// An internet gateway has no public address for its source, or no owner of its public destination; or its protocol is
+    /// not one that NAT gateways translate.
     NotTranslated,
     /// The sending interface does not own its source address.
     SourceCheck,
     /// The receiving interface does not own its destination address.
     DestinationCheck,
-    /// A NAT gateway got it from outside and no flow from inside asked for it.
+    /// It would answer a flow, and there is none: a NAT gateway got it from outside and nobody inside asked; or it is an
+    /// echo reply without a request.
     NoSuchFlow,
     /// Every port of the translated address is in use towards this destination (AWS: `ErrorPortAllocation`).
     NoFreePort,

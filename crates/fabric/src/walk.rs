@@ -18,7 +18,7 @@
 //! * Translation is decided by the first packet in a namespace and never again. A packet that passes a router twice
 //!   under one tuple and then leaves through the internet gateway is therefore not translated, and is dropped there
 //!   ([`crate::Disposition::NotTranslated`]); AWS would translate it.
-//! * An echo reply starts no flow. Where only translation could carry it on, it is dropped.
+//! * An echo reply starts no flow: without the request it is dropped, whatever the rules say of ICMP.
 //!
 //! # Untracked flows
 //!

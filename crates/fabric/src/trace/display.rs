@@ -134,8 +134,8 @@ fn brief(hop: &Hop) -> String {
     match stage {
         Stage::SourceCheck | Stage::DestinationCheck | Stage::AclOut | Stage::AclIn => prefixed(stage, hop),
         Stage::Route | Stage::GroupEgress | Stage::GroupIngress => prefixed(stage, hop),
-        Stage::Tracked | Stage::Exits => stage.to_string(),
-        Stage::NatGatewayOut if hop.passed => stage.to_string(),
+        Stage::Exits => stage.to_string(),
+        Stage::Tracked | Stage::NatGatewayOut if hop.passed => stage.to_string(),
         Stage::Service | Stage::Middlebox | Stage::Delivered => format!("{stage} {}", hop.namespace),
         Stage::Internet if hop.passed => stage.to_string(),
         Stage::InternetGatewayIn if hop.passed => resource(hop).to_owned(),
@@ -167,10 +167,14 @@ fn detail(hop: &Hop) -> String {
         (Stage::GroupEgress | Stage::GroupIngress, false) => format!("no rule of {target}"),
         (Stage::NatGatewayIn | Stage::NatGatewayOut, true) => resource(hop).to_owned(),
         (Stage::NatGatewayIn, false) => format!("{} has no such flow", resource(hop)),
-        (Stage::NatGatewayOut, false) => format!("{} has no free port", resource(hop)),
+        (Stage::NatGatewayOut, false) => match hop.packet.transport {
+            Transport::Other(number) => format!("{} does not translate proto {number}", resource(hop)),
+            _ => format!("{} has no free port", resource(hop)),
+        },
         (Stage::Internet, true) => target.to_owned(),
         (Stage::Internet, false) => format!("internet has no owner of {destination}"),
-        (Stage::Tracked, _) => eni(hop).to_owned(),
+        (Stage::Tracked, true) => eni(hop).to_owned(),
+        (Stage::Tracked, false) => "no such flow".to_owned(),
         (Stage::Service | Stage::Exits | Stage::Middlebox | Stage::Delivered, _) => String::new(),
     }
 }

@@ -48,6 +48,31 @@ pub(super) enum End {
     Receiver,
 }
 
+/// The source ports that a namespace may give to flows.
+#[derive(Debug, Clone)]
+pub(super) enum Ports {
+    /// Whatever the flow has; another only if the tuple is taken.
+    Any,
+    /// Only these.
+    Within(RangeInclusive<u16>),
+}
+
+impl Ports {
+    fn allow(&self, port: u16) -> bool {
+        match self {
+            Ports::Any => true,
+            Ports::Within(range) => range.contains(&port),
+        }
+    }
+
+    fn range(self) -> RangeInclusive<u16> {
+        match self {
+            Ports::Any => 1024..=u16::MAX,
+            Ports::Within(range) => range,
+        }
+    }
+}
+
 /// No port is left to translate a flow to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PortsExhausted;
@@ -72,13 +97,9 @@ impl Table {
         Tracking { slot: Some(slot), entry: *entry, direction, valid: true }
     }
 
-    /// The packet leaves the namespace: its flow is kept. The translated source port is kept too if it is in `ports` and
-    /// the tuple is free, else it becomes the first of `ports` that is free.
-    pub(super) fn settle(
-        &mut self,
-        tracking: &mut Tracking,
-        ports: RangeInclusive<u16>,
-    ) -> Result<(), PortsExhausted> {
+    /// The packet leaves the namespace: its flow is kept. Its source port or echo identifier stays as it is if the tuple is
+    /// free and the port is one of `ports`; else it becomes the first of them that is free. Linux picks one at random.
+    pub(super) fn settle(&mut self, tracking: &mut Tracking, ports: Ports) -> Result<(), PortsExhausted> {
         if !tracking.valid || tracking.slot.is_some() {
             return Ok(());
         }
@@ -92,18 +113,16 @@ impl Table {
         Ok(())
     }
 
-    fn free_reply(&self, wanted: Packet, ports: RangeInclusive<u16>) -> Option<Packet> {
+    fn free_reply(&self, wanted: Packet, ports: Ports) -> Option<Packet> {
         let free = |reply: &Packet| !self.tuples.contains_key(reply);
         let sent = wanted.reply();
-        let restricted = matches!(sent.transport, Transport::Tcp(..) | Transport::Udp(..));
-        let kept = sent.transport.source_port().is_none_or(|port| !restricted || ports.contains(&port));
-        if kept && free(&wanted) {
+        let port = sent.transport.source_port();
+        if port.is_none_or(|port| ports.allow(port)) && free(&wanted) {
             return Some(wanted);
         }
-        sent.transport.source_port()?;
-        ports
-            .map(|port| Packet { transport: with_source_port(sent.transport, port), ..sent }.reply())
-            .find(free)
+        port?;
+        let with_port = |port| Packet { transport: with_source_port(sent.transport, port), ..sent };
+        ports.range().map(|port| with_port(port).reply()).find(free)
     }
 
     /// At this end a rule that is open to everywhere admitted the packet: the flow is untracked there. Lasts as long as
@@ -164,6 +183,11 @@ impl Tracking {
     /// Whether the packet is the first of its flow, whose translation is still to be decided.
     pub(super) fn is_first(&self) -> bool {
         self.valid && self.slot.is_none()
+    }
+
+    /// Whether the packet only answers, but nothing was asked.
+    pub(super) fn is_invalid(&self) -> bool {
+        !self.valid
     }
 
     /// Whether the packet answers.
@@ -250,8 +274,6 @@ fn with_destination_port(transport: Transport, from: Transport) -> Transport {
 mod tests {
     use super::*;
 
-    const ALL: RangeInclusive<u16> = 1..=u16::MAX;
-
     fn packet(source: [u8; 4], destination: [u8; 4], transport: Transport) -> Packet {
         Packet { source: source.into(), destination: destination.into(), transport }
     }
@@ -269,7 +291,7 @@ mod tests {
     fn a_flow_is_established_by_its_first_answer() {
         let mut table = Table::default();
         let first = packet([10, 0, 0, 1], [10, 0, 0, 2], Transport::Udp(5000, 53));
-        table.settle(&mut table.clone().track(first), ALL).expect("ports are free");
+        table.settle(&mut table.clone().track(first), Ports::Any).expect("ports are free");
         assert!(!table.track(first).is_first());
         assert!(!table.track(first).is_established());
         assert!(table.track(first.reply()).is_established());
@@ -285,7 +307,7 @@ mod tests {
             let first = packet(source, [198, 18, 0, 9], Transport::Tcp(5000, 443));
             let mut tracking = table.track(first);
             tracking.translate_source(nat);
-            table.settle(&mut tracking, 1024..=u16::MAX).expect("ports are free");
+            table.settle(&mut tracking, Ports::Within(1024..=u16::MAX)).expect("ports are free");
             sent.push((first, tracking.after_routing(first)));
         }
         let ports: Vec<_> = sent.iter().map(|(_, out)| out.transport.source_port()).collect();
@@ -303,7 +325,7 @@ mod tests {
             let first = packet([10, 0, 0, host], [198, 18, 0, 9], Transport::Tcp(5000, 443));
             let mut tracking = table.track(first);
             tracking.translate_source([10, 0, 0, 9].into());
-            assert_eq!(table.settle(&mut tracking, 7000..=7001), expected);
+            assert_eq!(table.settle(&mut tracking, Ports::Within(7000..=7001)), expected);
         }
     }
 
@@ -311,12 +333,12 @@ mod tests {
     fn echo_identifiers_are_translated_like_ports() {
         let mut table = Table::default();
         let nat = Ipv4Addr::new(10, 0, 0, 9);
-        let echo = Transport::Echo { id: 7, reply: false };
-        for (host, id) in [(1, 7), (2, 1024)] {
+        let echo = Transport::Echo { id: 5000, reply: false };
+        for (host, id) in [(1, 5000), (2, 1024)] {
             let request = packet([10, 0, 0, host], [198, 18, 0, 9], echo);
             let mut tracking = table.track(request);
             tracking.translate_source(nat);
-            table.settle(&mut tracking, 1024..=u16::MAX).expect("identifiers are free");
+            table.settle(&mut tracking, Ports::Within(1024..=u16::MAX)).expect("identifiers are free");
             let out = tracking.after_routing(tracking.before_routing(request));
             assert_eq!((out.source, out.transport), (nat, Transport::Echo { id, reply: false }));
             let tracking = table.track(out.reply());
@@ -330,7 +352,7 @@ mod tests {
         let reply = packet([10, 0, 0, 1], [10, 0, 0, 2], Transport::Echo { id: 7, reply: true });
         let mut tracking = table.track(reply);
         assert!(!tracking.is_first());
-        table.settle(&mut tracking, ALL).expect("nothing to settle");
+        table.settle(&mut tracking, Ports::Any).expect("nothing to settle");
         assert!(!table.track(reply.reply()).is_established());
     }
 }

@@ -1,24 +1,35 @@
 //! What stands around the routers: instances, NAT gateways, the internet.
 
+use super::conntrack::Ports;
 use super::journey::{Crossing, Journey, cross, owns};
 use crate::program::{Device, Host, Internet, NamespaceProgram, NatGateway};
-use crate::{Disposition, Hop, InterfaceName, Stage};
+use crate::{Disposition, Hop, InterfaceName, Packet, Stage, Transport};
 
-/// The source ports that a NAT gateway uses.
-const NAT_PORTS: std::ops::RangeInclusive<u16> = 1024..=u16::MAX;
+/// The source ports and echo identifiers that a NAT gateway uses ("NAT gateway basics" in the VPC guide).
+const NAT_PORTS: Ports = Ports::Within(1024..=u16::MAX);
 
-/// A process sends: to an own address without leaving, else through the device that has the source address, else through
-/// the first device.
+/// A process sends.
 pub(super) fn depart(journey: &mut Journey<'_>, sender: &NamespaceProgram, devices: &[Device]) -> Crossing {
     if owns(devices, journey.packet.destination) {
         return Err(journey.deliver(&sender.name, None));
     }
-    let source = journey.packet.source;
-    let device = devices.iter().find(|device| device.addresses.contains(&source)).or(devices.first());
-    match device {
+    match leaving(devices, journey.packet) {
         Some(device) => cross(sender, &device.interface),
         None => Err(Disposition::Unplugged { namespace: sender.name.clone() }),
     }
+}
+
+/// The device that a packet leaves through, as Amazon Linux routes: a further device is the way for its own addresses as
+/// source, and for its subnet as destination; the first one is the way for all else.
+fn leaving(devices: &[Device], packet: Packet) -> Option<&Device> {
+    let (first, further) = devices.split_first()?;
+    let by_source = further.iter().find(|device| device.addresses.contains(&packet.source));
+    let by_subnet = || {
+        further
+            .iter()
+            .find(|device| device.subnet != first.subnet && device.subnet.contains(packet.destination))
+    };
+    by_source.or_else(by_subnet).or(Some(first))
 }
 
 /// An instance gets a packet. It stops here: what its processes do with a packet for somebody else is theirs.
@@ -42,7 +53,8 @@ pub(super) fn receive(
 
 /// A NAT gateway gets a packet and sends it back into the router, under another source.
 ///
-/// What is addressed to the gateway itself has to answer a flow that it translated. Everything else is from inside.
+/// What is addressed to the gateway itself has to answer a flow that it translated. Everything else is from inside; of that
+/// it translates TCP, UDP and ICMP.
 pub(super) fn translate(
     journey: &mut Journey<'_>,
     namespace: &NamespaceProgram,
@@ -55,7 +67,7 @@ pub(super) fn translate(
         return Err(Disposition::Loop);
     }
     let mut tracking = journey.table(&namespace.name).track(packet);
-    let (stage, translated) = if addresses.contains(&packet.destination) {
+    let (stage, translated) = if addresses.contains(&packet.destination) || tracking.is_invalid() {
         if !tracking.is_reply() {
             return Err(journey.end(hop(Stage::NatGatewayIn).denied(), Disposition::NoSuchFlow));
         }
@@ -64,15 +76,14 @@ pub(super) fn translate(
         let Some(&address) = addresses.first() else {
             return Err(Disposition::Unplugged { namespace: namespace.name.clone() });
         };
+        if matches!(packet.transport, Transport::Other(_)) {
+            return Err(journey.end(hop(Stage::NatGatewayOut).denied(), Disposition::NotTranslated));
+        }
         tracking.translate_source(address);
         if journey.table(&namespace.name).settle(&mut tracking, NAT_PORTS).is_err() {
             return Err(journey.end(hop(Stage::NatGatewayOut).denied(), Disposition::NoFreePort));
         }
-        let translated = tracking.after_routing(tracking.before_routing(packet));
-        if translated.source == packet.source {
-            return Err(journey.end(hop(Stage::NatGatewayIn).denied(), Disposition::NoSuchFlow));
-        }
-        (Stage::NatGatewayOut, translated)
+        (Stage::NatGatewayOut, tracking.after_routing(tracking.before_routing(packet)))
     };
     journey.packet = translated;
     journey.record(Hop { packet: translated, ..hop(stage) });

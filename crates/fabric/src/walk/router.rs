@@ -3,15 +3,12 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::conntrack::{End, Tracking};
+use super::conntrack::{End, Ports, Tracking};
 use super::gate::{self, Other, Way};
 use super::journey::{Crossing, Journey, cross};
 use crate::program::{Eni, Gate, InternetPort, Mark, NamespaceProgram, RouteTarget, Router};
 use crate::trace::LOCAL;
 use crate::{Disposition, Hop, InterfaceName, Origin, Packet, Stage};
-
-/// The ports a router may choose from when a translated tuple is taken.
-const ROUTER_PORTS: std::ops::RangeInclusive<u16> = 1..=u16::MAX;
 
 /// The rule of every network ACL that denies what no other rule matched.
 const DEFAULT_RULE: &str = "*";
@@ -154,8 +151,7 @@ impl<'a> Pass<'_, 'a> {
     }
 
     fn answer_service(&mut self) -> Result<(), Disposition> {
-        let local = matches!(self.from, Port::Eni(..));
-        if !local || !self.router.services.contains(&self.journey.packet.destination) {
+        if !self.router.services.contains(&self.journey.packet.destination) {
             return Ok(());
         }
         let hop = self.hop(Stage::Service);
@@ -246,6 +242,10 @@ impl<'a> Pass<'_, 'a> {
         let Packet { source, destination, .. } = self.journey.packet;
         let receiver = Other { interface: to.interface(), address: destination };
         let sender = Other { interface: self.from.interface(), address: source };
+        if self.tracking.is_invalid() {
+            let hop = self.hop(Stage::Tracked);
+            return self.deny(hop, Disposition::NoSuchFlow);
+        }
         self.ask_gate(self.from, Way::Out, receiver)?;
         self.ask_gate(to, Way::In, sender)
     }
@@ -305,7 +305,7 @@ impl<'a> Pass<'_, 'a> {
         if let Some((_, mapped)) = mapping {
             self.tracking.translate_source(mapped.address);
         }
-        if self.journey.table(&self.namespace.name).settle(&mut self.tracking, ROUTER_PORTS).is_err() {
+        if self.journey.table(&self.namespace.name).settle(&mut self.tracking, Ports::Any).is_err() {
             return self.deny(hop, Disposition::NoFreePort);
         }
         let translated = self.tracking.after_routing(self.journey.packet);

@@ -113,8 +113,8 @@ fn the_internet_has_no_acl() {
     assert_eq!(stages, ["igw-in", "acl-in", "sg-in", "destination check", "delivered"]);
 }
 
-/// "Traffic to and from" the resolver, the metadata service, DHCP and the router "is not filtered by network ACLs" and
-/// security groups.
+/// The resolver, the metadata service and the router itself are filtered by neither ("Network ACL basics" in the VPC
+/// guide).
 #[test]
 fn services_pass_neither_acls_nor_groups() {
     let world = guarded().with(

@@ -65,6 +65,19 @@ fn a_removed_elastic_ip() {
     assert_eq!(send(&mut network, "i-old -> 198.18.0.9 tcp/443").disposition, Disposition::NotTranslated);
 }
 
+/// Associating an Elastic IP releases the automatic public address: flows under the old one end.
+#[test]
+fn a_replaced_public_address() {
+    let mut network = web().network();
+    let old = converse(&mut network, "i-old -> 198.18.0.9 tcp/443");
+    let replaced = web().without("eip eipalloc-web").with("eip eipalloc-next 198.18.0.30 10.0.1.10 vpc-1");
+    assert_eq!(purges(&web(), &replaced, "vpc-1"), [address([198, 18, 0, 20])]);
+    network.apply(replaced.program());
+    assert!(!network.reply(&old).expect("it arrived").arrives);
+    let trace = converse(&mut network, "i-old -> 198.18.0.9 tcp/443");
+    assert_eq!(trace.last_packet().source, Ipv4Addr::new(198, 18, 0, 30));
+}
+
 /// A replacement under the same address inherits no flow of its predecessor.
 #[test]
 fn a_replaced_instance() {

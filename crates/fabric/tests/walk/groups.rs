@@ -83,8 +83,8 @@ fn a_reference_covers_every_private_address_of_its_members() {
     assert!(world.walk("i-web@10.0.1.12 -> 10.0.2.20 tcp/8080").is_accepted());
 }
 
-/// "the traffic is allowed based on the private IP addresses of the network interfaces that are associated with the source
-/// security group": not of one that forwards for them.
+/// A reference stands for the private addresses of the interfaces that are in the group, and only behind those interfaces:
+/// not for what one of them forwards.
 #[test]
 fn a_reference_does_not_cover_what_a_member_forwards() {
     let world =
@@ -125,11 +125,16 @@ fn rules_match_protocols() {
     assert!(!world.walk("i-other -> 10.0.2.20 proto/50").is_accepted());
 }
 
-/// Before the request was admitted, an echo reply is a packet like any other, and starts nothing.
+/// An echo reply belongs to a request or to nothing.
 #[test]
-fn an_unasked_echo_reply_starts_no_flow() {
+fn an_unasked_echo_reply_is_dropped() {
     let world = two_tiers().with("in sg-app sgr-ping icmp 10.0.1.0/24");
+    world.check(
+        "i-other -> 10.0.2.20 icmp-reply",
+        "i-other 10.0.1.11 -> 10.0.2.20 icmp reply DENIED
+           no such flow",
+    );
     let mut network = world.network();
-    assert!(send(&mut network, "i-other -> 10.0.2.20 icmp-reply").is_accepted());
-    assert!(!send(&mut network, "i-app -> 10.0.1.11 icmp").is_accepted());
+    converse(&mut network, "i-other -> 10.0.2.20 icmp");
+    assert!(!send(&mut network, "i-other -> 10.0.2.20 icmp-reply").is_accepted());
 }

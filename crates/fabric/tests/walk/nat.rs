@@ -98,16 +98,21 @@ fn ping_through_the_gateway() {
     converse(&mut network, "i-other -> 198.18.0.9 icmp");
 }
 
-/// A protocol without ports has one flow per destination.
+/// "A NAT gateway supports the following protocols: TCP, UDP, and ICMP."
 #[test]
-fn a_protocol_without_ports_runs_out() {
-    let mut network = private().network();
-    converse(&mut network, "i-private -> 198.18.0.9 proto/47");
-    assert_printed(
-        &send(&mut network, "i-other -> 198.18.0.9 proto/47"),
-        "i-other 10.0.1.11 -> 198.18.0.9 proto 47 DENIED
-           sg-out sgr-1 | route rtb-priv 0.0.0.0/0 nat-1 | nat-1 has no free port",
+fn other_protocols_are_not_translated() {
+    private().check(
+        "i-private -> 198.18.0.9 proto/47",
+        "i-private 10.0.1.10 -> 198.18.0.9 proto 47 DENIED
+           sg-out sgr-1 | route rtb-priv 0.0.0.0/0 nat-1 | nat-1 does not translate proto 47",
     );
+}
+
+#[test]
+fn an_unasked_echo_reply_is_not_translated() {
+    let mut network = private().network();
+    let trace = send(&mut network, "i-private -> 198.18.0.9 icmp-reply");
+    assert_eq!(trace.disposition, Disposition::NoSuchFlow);
 }
 
 /// "You can use a network ACL to control the traffic to and from the subnet in which the NAT gateway is located."
@@ -155,6 +160,42 @@ fn a_gateway_that_routes_to_itself() {
         "i-1 -> 198.18.0.9 tcp/443",
         "i-1 10.0.0.10 -> 198.18.0.9:443 DENIED
            sg-out sgr-1 | route rtb-1 0.0.0.0/0 nat-1 | snat | route rtb-1 0.0.0.0/0 nat-1 | loops",
+    );
+}
+
+/// A route that sends an instance's packets back to it: its kernel takes its own source from outside for forged.
+#[test]
+fn an_instance_that_routes_to_itself() {
+    let world = appliance().without("table rtb-pub").without("subnet subnet-pub").with(
+        "table rtb-pub vpc-1 0.0.0.0/0=i-nat
+         subnet subnet-pub vpc-1 10.0.0.0/24 rtb-pub open
+         in sg-nat sgr-any all 0.0.0.0/0",
+    );
+    world.check(
+        "i-nat -> 198.18.0.9 tcp/443",
+        "i-nat 10.0.0.6 -> 198.18.0.9:443 DENIED
+           sg-out sgr-nat-out | route rtb-pub 0.0.0.0/0 i-nat | sg-in sgr-any | loops",
+    );
+}
+
+/// The longest way that a sensible network has.
+#[test]
+fn through_the_gateway_to_an_elastic_ip() {
+    let world = private().with(
+        "vpc vpc-2 10.0.0.0/16
+         igw igw-2 vpc-2
+         table rtb-2 vpc-2 0.0.0.0/0=igw
+         subnet subnet-2 vpc-2 10.0.1.0/24 rtb-2 open
+         group sg-web vpc-2
+         in sg-web sgr-web tcp/443 198.18.0.20/32
+         host i-web subnet-2 10.0.1.10 sg-web
+         eip eipalloc-web 198.18.0.30 10.0.1.10 vpc-2",
+    );
+    assert_printed(
+        &converse(&mut world.network(), "i-private -> 198.18.0.30 tcp/443"),
+        "i-private 10.0.1.10 -> 198.18.0.30:443 ACCEPTED
+           sg-out sgr-1 | route rtb-priv 0.0.0.0/0 nat-1 | snat | route rtb-pub 0.0.0.0/0 igw-1 | internet | igw-2 \
+         | sg-in sgr-web | delivered i-web",
     );
 }
 

@@ -127,6 +127,22 @@ fn a_second_device_sends_what_has_its_source() {
     converse(&mut world.network(), "i-c -> 10.0.2.11 tcp/80");
 }
 
+/// Where a host has a device in a subnet, that is its way there. Under another device's address the packet is forged.
+#[test]
+fn a_second_device_is_the_way_to_its_subnet() {
+    let world = routed().with("host i-c subnet-b 10.0.2.11 sg-1");
+    world.check(
+        "i-c -> 10.0.2.10 tcp/80",
+        "i-c 10.1.0.10 -> 10.0.2.10:80 DENIED
+           source check eni-c.1 does not own 10.1.0.10",
+    );
+    world.check(
+        "i-c@10.0.2.11 -> 10.0.2.10 tcp/80",
+        "i-c 10.0.2.11 -> 10.0.2.10:80 ACCEPTED
+           sg-out sgr-out | sg-in sgr-in | delivered i-b",
+    );
+}
+
 #[test]
 fn an_unknown_sender() {
     let program = routed().program();
