@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Pid, setgroups};
 
@@ -76,6 +76,9 @@ impl Door<'_> {
     }
 
     fn enter(&self) -> Result<(), Error> {
+        // Until it has become the command, the second fork is visible in the target, with our memory, descriptors and
+        // program (`/proc/PID/exe`): nobody there may look at or attach to it. Executing the command undoes this.
+        nix::sys::prctl::set_dumpable(false).step("hide the command's preparation")?;
         let mut needed = vec![self.inside, self.report];
         needed.extend(self.streams.into_iter().flatten());
         close_others(&needed);
@@ -169,13 +172,8 @@ pub(crate) fn pod(network: BorrowedFd<'_>, report: BorrowedFd<'_>) -> i32 {
     close_others(&[]);
     loop {
         // Orphans come to us and must be reaped; without children, wait for the next one.
-        match waitpid(None, None) {
-            Err(nix::errno::Errno::ECHILD) => {
-                let mut mask = nix::sys::signal::SigSet::empty();
-                mask.add(Signal::SIGCHLD);
-                let _ = mask.wait();
-            }
-            _ => {}
+        if waitpid(None, None) == Err(nix::errno::Errno::ECHILD) {
+            let _ = SigSet::from(Signal::SIGCHLD).wait();
         }
     }
 }

@@ -24,7 +24,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
@@ -118,20 +117,21 @@ fn start(options: &Options) -> Result<(), Error> {
         };
         launch::report(theirs.as_fd(), outcome, &[]);
         if let Some(server) = server {
-            server.run();
+            server.run(|| {
+                // In this order: the next keeper must find neither our lock nor our socket once our clients see us gone.
+                let _ = fs::remove_file(&options.socket);
+                let _ = lock.unlock();
+            });
         }
-        let _ = fs::remove_file(&options.socket);
         0
     })
     .step("fork the keeper")?;
-    // The lock belongs to the open file, which the child has as well: it must be closed here, not unlocked.
-    std::mem::forget(lock);
     drop(theirs);
     launch::read_report(&ours)
 }
 
-/// One keeper per data directory.
-fn lock(paths: &Paths) -> Result<Flock<File>, Error> {
+/// One keeper per data directory. The lock belongs to the open file, which is ours and, after the fork, the keeper's.
+fn lock(paths: &Paths) -> Result<File, Error> {
     let path = paths.data_dir.join("keeper.lock");
     let file = OpenOptions::new()
         .create(true)
@@ -140,9 +140,10 @@ fn lock(paths: &Paths) -> Result<Flock<File>, Error> {
         .mode(0o600)
         .open(&path)
         .step("open keeper.lock")?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, errno)| errno)
-        .step(format!("another keeper holds {}", path.display()))
+    file.try_lock()
+        .map_err(io::Error::from)
+        .step(format!("lock {} (another keeper has it?)", path.display()))?;
+    Ok(file)
 }
 
 /// Own mount and network namespaces, and the tmpfs in which mount points and the layers that the disk cannot hold live.

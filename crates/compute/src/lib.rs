@@ -17,6 +17,7 @@
 //! * [`keeper`] is the long-lived process; [`Client`] is how everybody else asks it for something.
 //! * `launch`, `rootfs` and `init` run in the instance's first process: file system, capabilities, boot.
 //! * `join` runs a command in an instance or in a bare network namespace.
+//! * [`terminal`] connects the user's terminal to a command's.
 //! * [`console`] is the bounded file behind `GetConsoleOutput`; [`probe`] is what `enishi doctor` asks.
 //!
 //! # Invariants
@@ -32,6 +33,7 @@
 pub mod console;
 pub mod keeper;
 pub mod probe;
+pub mod terminal;
 pub mod userns;
 
 mod capabilities;

@@ -83,6 +83,19 @@ pub(crate) fn enter(spec: &LaunchSpec, paths: &Paths) -> Result<Entered, Error> 
     Ok(Entered { fresh })
 }
 
+/// Mounts a private layer kept at `place` as an instance would, for `enishi doctor`.
+pub(crate) fn try_layer(place: &Path) -> Result<(), Error> {
+    let target = place.join("root");
+    fs::create_dir_all(&target).step(format!("create {}", target.display()))?;
+    let lower = if needs_base() { "/usr" } else { "/" };
+    let layers = Layers::new([place.join("layer"), place.join("layer")]);
+    layers.mount("root", &[PathBuf::from(lower)], &target)?;
+    let written = fs::write(target.join(".enishi-probe"), "x");
+    umount2(&target, MntFlags::MNT_DETACH).step("unmount")?;
+    // In a user namespace the host's directories are not ours to write to.
+    if needs_base() { Ok(()) } else { written.step("write to the private layer") }
+}
+
 /// Removes the private files of an instance; the exit status of the child that does it.
 pub(crate) fn remove(private: &[PathBuf]) -> i32 {
     let mut status = 0;

@@ -158,3 +158,18 @@ pub(crate) fn set_controlling_terminal(fd: impl AsFd) -> nix::Result<()> {
     // SAFETY: the request takes an integer argument.
     Errno::result(unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::TIOCSCTTY, 0) }).map(drop)
 }
+
+/// The size of the terminal `fd`.
+pub(crate) fn window_size(fd: impl AsFd) -> nix::Result<libc::winsize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the request fills in a `winsize`, which `size` is.
+    let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    Errno::result(result).map(|_| size)
+}
+
+/// Sets the size of the terminal `fd`; its foreground processes get SIGWINCH if that is a change.
+pub(crate) fn set_window_size(fd: impl AsFd, size: libc::winsize) -> nix::Result<()> {
+    // SAFETY: the request reads a `winsize`, which `size` is.
+    let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    Errno::result(result).map(drop)
+}

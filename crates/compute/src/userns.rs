@@ -167,6 +167,13 @@ pub(crate) struct Ranges {
     groups: (u32, u32),
 }
 
+impl std::fmt::Display for Ranges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ((uid, uids), (gid, gids)) = (self.users, self.groups);
+        write!(f, "{uids} users from {uid}, {gids} groups from {gid}")
+    }
+}
+
 /// What `/etc/subuid` and `/etc/subgid` give the user, if the tools that apply it are there.
 pub(crate) fn subordinate_ranges(uid: Uid) -> Option<Ranges> {
     let tools = ["newuidmap", "newgidmap"];

@@ -134,6 +134,9 @@ impl Server {
 
     pub(super) fn on_base_built(&mut self, status: i32) {
         self.base = if status == 0 { rootfs::Base::Ready } else { rootfs::Base::Failed };
+        if self.is_shutting_down() {
+            return;
+        }
         for (to, spec) in std::mem::take(&mut self.instances.waiting) {
             match self.launch(to, spec) {
                 Ok(_) => {}

@@ -102,8 +102,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Runs until somebody asks for the end.
-    pub(super) fn run(mut self) {
+    /// Runs until somebody asks for the end; `farewell` is called before the clients see it.
+    pub(super) fn run(mut self, farewell: impl FnOnce()) {
         while !self.has_ended() {
             for source in self.wait() {
                 match source {
@@ -118,6 +118,7 @@ impl Server {
                 self.hang_up_execs_of(client);
             }
         }
+        farewell();
         if let Some(Shutdown { asked_by: Some(to), .. }) = self.shutdown {
             self.clients.reply(to, Ok((Reply::Done, None)));
         }
@@ -167,7 +168,7 @@ impl Server {
     }
 
     fn handle(&mut self, to: ReplyTo, request: Request, datagram: Datagram) -> Outcome {
-        if self.shutdown.is_some() {
+        if self.is_shutting_down() {
             return Err(Error::refused(ErrorKind::InUse, "the keeper is shutting down"));
         }
         match request {
@@ -222,10 +223,9 @@ impl Server {
 
     fn on_signal(&mut self) {
         while let Ok(Some(info)) = self.signals.read_signal() {
-            match i32::try_from(info.ssi_signo) {
-                Ok(libc::SIGTERM | libc::SIGINT) => self.begin_shutdown(None),
-                // SIGHUP: our session has no terminal; whoever sends it does not mean us.
-                _ => {}
+            // SIGHUP is only blocked: our session has no terminal, whoever sends it does not mean us.
+            if let Ok(libc::SIGTERM | libc::SIGINT) = i32::try_from(info.ssi_signo) {
+                self.begin_shutdown(None);
             }
         }
         loop {
@@ -256,6 +256,10 @@ impl Server {
         for pod in self.namespaces.pods() {
             pod.signal(Signal::SIGKILL);
         }
+    }
+
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
     }
 
     fn has_ended(&self) -> bool {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use enishi_compute::{Event, LaunchSpec, RootFs};
+use enishi_compute::{Client, Event, LaunchSpec, RootFs};
 
 use crate::lab::Lab;
 
@@ -115,6 +115,48 @@ pub fn serves_ssh(lab: &mut Lab) {
     );
     lab.ask("a", "rm /root/key; ssh-keygen -q -t ed25519 -N '' -f /root/key");
     assert_eq!(lab.sh("a", login).status, 255, "another key must not do");
+}
+
+pub fn passes_the_doctor(lab: &mut Lab) {
+    let said = lab.outside(&["doctor", &lab.data_dir.display().to_string()]);
+    for name in ["rights", "network namespaces", "nf_tables", "overlay", "proc", "limits"] {
+        assert!(said.contains(&format!("ok {name}: ")), "{said}");
+    }
+    assert!(said.contains(&format!("ok rights: {}", lab.mode)), "{said}");
+    assert!(
+        !fs::read_dir(&lab.directory)
+            .expect("a directory")
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().contains("probe"))
+    );
+}
+
+pub fn shows_what_is_mounted_below_root(lab: &mut Lab) {
+    // A disk of its own under /var, as far as the mount table tells. The keeper must be started where it is mounted.
+    let (disk, place) = (lab.directory.path().join("disk"), lab.directory.path().join("place"));
+    for directory in [&disk, &place] {
+        fs::create_dir(directory).expect("a directory");
+    }
+    fs::write(disk.join("file"), "on the disk").expect("a file");
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+    let (none, flags) = (None::<&str>, nix::mount::MsFlags::MS_BIND);
+    nix::mount::mount(none, "/", none, nix::mount::MsFlags::MS_REC | nix::mount::MsFlags::MS_PRIVATE, none)
+        .expect("private");
+    nix::mount::mount(Some(&disk), &place, none, flags, none).expect("a bind mount");
+    Client::connect(&lab.socket).expect("connect").shutdown().expect("shut down");
+    lab.client = crate::lab::start_keeper(&lab.socket, &lab.data_dir);
+    lab.instance("a");
+    let file = place.join("file").display().to_string();
+    if lab.mode.is_root() {
+        assert_eq!(
+            lab.ask("a", &format!("cat {file} && echo changed > {file} && cat {file}")),
+            "on the diskchanged"
+        );
+    } else {
+        // What is mounted below a top directory is not part of its layer.
+        assert_eq!(lab.sh("a", &format!("test -e {file}")).status, 1);
+    }
+    assert_eq!(fs::read_to_string(disk.join("file")).expect("the file"), "on the disk");
 }
 
 /// Copies a program and what it is linked with into an image.

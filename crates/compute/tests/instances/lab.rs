@@ -221,3 +221,11 @@ pub fn connect_and_say(socket: &str) -> ExitCode {
     }
     ExitCode::SUCCESS
 }
+
+/// The body of a doctor.
+pub fn doctor_says(data_dir: &str) -> ExitCode {
+    for probe in enishi_compute::probe::all(Path::new(data_dir)) {
+        println!("{} {}: {}", if probe.ok { "ok" } else { "MISSING" }, probe.name, probe.detail);
+    }
+    ExitCode::SUCCESS
+}
