@@ -1,8 +1,10 @@
 //! What tests share.
 //!
 //! * [`world`]: worlds made by hand or at random, without the AWS API.
+//! * [`program`]: programs printed and checked.
 //! * [`Random`]: reproducible randomness.
 
+pub mod program;
 mod random;
 pub mod world;
 
