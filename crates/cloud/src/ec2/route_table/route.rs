@@ -1,0 +1,314 @@
+//! Routes of a route table.
+//! [Route table concepts](https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html)
+//!
+//! What AWS promises: one target per destination; a route may be more specific than the local one if its destination is
+//! a subnet's whole block and its target a NAT gateway or a network interface; the local route itself can be replaced by
+//! such a target and put back, but not removed.
+
+use enishi_api::ec2::{
+    self, CreateRouteRequest, CreateRouteResult, DeleteRouteRequest, ReplaceRouteRequest, ops,
+};
+use enishi_fabric::Cidr;
+use enishi_state::ec2::{
+    Instance, InternetGateway, NatGateway, NetworkInterface, Route, RouteTable, RouteTarget, Subnet, Vpc,
+};
+use enishi_state::{Scope, Tx, World};
+use enishi_wire::Fault;
+
+use crate::ec2::{cidr, faults, ids};
+use crate::quota;
+use crate::registry::Registry;
+
+/// Reserved for AWS services: no route may lie in it.
+const SERVICES: Cidr = Cidr::literal([169, 254, 168, 0], 22);
+
+pub(super) fn register(on: &mut Registry) {
+    on.write::<ops::CreateRoute>(create_route);
+    on.write::<ops::DeleteRoute>(delete_route);
+    on.write::<ops::ReplaceRoute>(replace_route);
+}
+
+/// Every route of a table, the local ones first, as responses show them.
+pub(super) fn all(world: &World, table: &RouteTable) -> Vec<ec2::Route> {
+    let local = local_blocks(world, table).into_iter().filter(|block| !table.routes.contains_key(block)).map(
+        |block| ec2::Route {
+            gateway_id: Some("local".to_owned()),
+            ..rendered(block, "CreateRouteTable", "active")
+        },
+    );
+    let own = table.routes.iter().map(|(destination, route)| render(world, table, *destination, route));
+    local.chain(own).collect()
+}
+
+fn local_blocks(world: &World, table: &RouteTable) -> Vec<Cidr> {
+    let vpc = world.get::<Vpc>(&table.vpc);
+    vpc.map(|vpc| vpc.cidrs.iter().map(|block| block.cidr).collect()).unwrap_or_default()
+}
+
+fn rendered(destination: Cidr, origin: &str, state: &str) -> ec2::Route {
+    ec2::Route {
+        destination_cidr_block: Some(destination.to_string()),
+        origin: Some(origin.to_owned()),
+        state: Some(state.to_owned()),
+        ..Default::default()
+    }
+}
+
+fn render(world: &World, table: &RouteTable, destination: Cidr, route: &Route) -> ec2::Route {
+    let state = enishi_plan::route_state(world, table, route).name();
+    let mut shown = rendered(destination, "CreateRoute", state);
+    match &route.target {
+        RouteTarget::Local => shown.gateway_id = Some("local".to_owned()),
+        RouteTarget::InternetGateway(id) => shown.gateway_id = Some(id.to_string()),
+        RouteTarget::NatGateway(id) => shown.nat_gateway_id = Some(id.to_string()),
+        RouteTarget::NetworkInterface(id) => {
+            shown.network_interface_id = Some(id.to_string());
+            let attachment = world.get::<NetworkInterface>(id).and_then(|row| row.attachment.as_ref());
+            if let Some(instance) = attachment.and_then(|attachment| attachment.instance.as_ref()) {
+                shown.instance_id = Some(instance.to_string());
+                shown.instance_owner_id = attachment.map(|attachment| attachment.instance_owner.to_string());
+            }
+        }
+        RouteTarget::Instance(instance, interface) => {
+            shown.instance_id = Some(instance.to_string());
+            shown.instance_owner_id =
+                world.get::<Instance>(instance).map(|row| row.scope.account.to_string());
+            shown.network_interface_id = Some(interface.to_string());
+        }
+    }
+    shown
+}
+
+fn create_route(tx: &mut Tx<'_>, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
+    let scope = &tx.caller().scope;
+    let table = ids::find::<RouteTable>(tx.world(), scope, &input.route_table_id)?;
+    let destination = destination(
+        input.destination_cidr_block.as_deref(),
+        input.destination_ipv6_cidr_block.as_deref(),
+        input.destination_prefix_list_id.as_deref(),
+    )?;
+    let target = Wanted {
+        gateway: input.gateway_id.as_deref(),
+        nat_gateway: input.nat_gateway_id.as_deref(),
+        network_interface: input.network_interface_id.as_deref(),
+        instance: input.instance_id.as_deref(),
+        others: [
+            (input.transit_gateway_id.as_deref(), "InvalidTransitGatewayID.NotFound"),
+            (input.vpc_peering_connection_id.as_deref(), "InvalidVpcPeeringConnectionID.NotFound"),
+            (input.egress_only_internet_gateway_id.as_deref(), "InvalidGatewayID.NotFound"),
+            (input.vpc_endpoint_id.as_deref(), "InvalidVpcEndpointId.NotFound"),
+            (input.carrier_gateway_id.as_deref(), "InvalidCarrierGatewayID.NotFound"),
+            (input.local_gateway_id.as_deref(), "InvalidLocalGatewayID.NotFound"),
+            (input.core_network_arn.as_deref(), "InvalidCoreNetworkArn.NotFound"),
+        ],
+    }
+    .resolve(tx.world(), scope, table)?;
+    let local = local_blocks(tx.world(), table);
+    if local.contains(&destination) || table.routes.contains_key(&destination) {
+        return Err(faults::route_already_exists(destination));
+    }
+    check_destination(tx.world(), table, &local, destination, &target)?;
+    if quota::ROUTES_PER_ROUTE_TABLE.reached(tx.world(), scope, table.routes.len()) {
+        return Err(faults::route_limit_exceeded());
+    }
+    let id = table.id.clone();
+    tx.modify::<RouteTable>(&id, |row| {
+        row.routes.insert(destination, Route { target });
+    });
+    Ok(CreateRouteResult { r#return: Some(true) })
+}
+
+fn replace_route(tx: &mut Tx<'_>, input: ReplaceRouteRequest) -> Result<(), Fault> {
+    let scope = &tx.caller().scope;
+    let table = ids::find::<RouteTable>(tx.world(), scope, &input.route_table_id)?;
+    let destination = destination(
+        input.destination_cidr_block.as_deref(),
+        input.destination_ipv6_cidr_block.as_deref(),
+        input.destination_prefix_list_id.as_deref(),
+    )?;
+    let local = local_blocks(tx.world(), table);
+    let is_local = local.contains(&destination);
+    if !is_local && !table.routes.contains_key(&destination) {
+        return Err(faults::no_route_to_replace(destination));
+    }
+    let id = table.id.clone();
+    if input.local_target == Some(true) || (is_local && input.gateway_id.as_deref() == Some("local")) {
+        if !is_local {
+            return Err(faults::invalid_value(
+                "localTarget",
+                true,
+                "The destination is not that of a local route.",
+            ));
+        }
+        tx.modify::<RouteTable>(&id, |row| {
+            row.routes.remove(&destination);
+        });
+        return Ok(());
+    }
+    let target = Wanted {
+        gateway: input.gateway_id.as_deref(),
+        nat_gateway: input.nat_gateway_id.as_deref(),
+        network_interface: input.network_interface_id.as_deref(),
+        instance: input.instance_id.as_deref(),
+        others: [
+            (input.transit_gateway_id.as_deref(), "InvalidTransitGatewayID.NotFound"),
+            (input.vpc_peering_connection_id.as_deref(), "InvalidVpcPeeringConnectionID.NotFound"),
+            (input.egress_only_internet_gateway_id.as_deref(), "InvalidGatewayID.NotFound"),
+            (input.vpc_endpoint_id.as_deref(), "InvalidVpcEndpointId.NotFound"),
+            (input.carrier_gateway_id.as_deref(), "InvalidCarrierGatewayID.NotFound"),
+            (input.local_gateway_id.as_deref(), "InvalidLocalGatewayID.NotFound"),
+            (input.core_network_arn.as_deref(), "InvalidCoreNetworkArn.NotFound"),
+        ],
+    }
+    .resolve(tx.world(), scope, table)?;
+    check_destination(tx.world(), table, &local, destination, &target)?;
+    tx.modify::<RouteTable>(&id, |row| {
+        row.routes.insert(destination, Route { target });
+    });
+    Ok(())
+}
+
+fn delete_route(tx: &mut Tx<'_>, input: DeleteRouteRequest) -> Result<(), Fault> {
+    let table = ids::find::<RouteTable>(tx.world(), &tx.caller().scope, &input.route_table_id)?;
+    let destination = destination(
+        input.destination_cidr_block.as_deref(),
+        input.destination_ipv6_cidr_block.as_deref(),
+        input.destination_prefix_list_id.as_deref(),
+    )?;
+    if local_blocks(tx.world(), table).contains(&destination) {
+        return Err(faults::invalid_parameter_value(format!(
+            "cannot remove local route {destination} in route table {}",
+            table.id
+        )));
+    }
+    if !table.routes.contains_key(&destination) {
+        return Err(faults::invalid_route_not_found(&table.id, destination));
+    }
+    let id = table.id.clone();
+    tx.modify::<RouteTable>(&id, |row| {
+        row.routes.remove(&destination);
+    });
+    Ok(())
+}
+
+fn destination(ipv4: Option<&str>, ipv6: Option<&str>, prefix_list: Option<&str>) -> Result<Cidr, Fault> {
+    match (ipv4, ipv6, prefix_list) {
+        (Some(block), None, None) => cidr::parse("destinationCidrBlock", block),
+        (None, Some(_), None) => Err(faults::ipv6_not_supported()),
+        (None, None, Some(id)) => Err(faults::invalid_prefix_list_id_not_found(id)),
+        (None, None, None) => Err(faults::missing_parameter("destinationCidrBlock")),
+        _ => Err(faults::invalid_parameter_combination("A route has exactly one destination.")),
+    }
+}
+
+/// What AWS says of destinations in the VPC, and of those that it keeps for itself.
+fn check_destination(
+    world: &World,
+    table: &RouteTable,
+    local: &[Cidr],
+    destination: Cidr,
+    target: &RouteTarget,
+) -> Result<(), Fault> {
+    if SERVICES.covers(destination) {
+        let why = format!("It lies in {SERVICES}, which is reserved for AWS services.");
+        return Err(faults::invalid_value("destinationCidrBlock", destination, &why));
+    }
+    if !local.iter().any(|block| block.covers(destination)) {
+        return Ok(());
+    }
+    if matches!(target, RouteTarget::InternetGateway(_)) {
+        return Err(faults::route_inside_vpc(destination));
+    }
+    let is_subnet = world.by::<Subnet>("vpc", table.vpc.as_str()).any(|subnet| subnet.cidr == destination);
+    match is_subnet || local.contains(&destination) {
+        true => Ok(()),
+        false => Err(faults::invalid_value(
+            "destinationCidrBlock",
+            destination,
+            "A route more specific than the local route must have the CIDR block of a subnet as its destination.",
+        )),
+    }
+}
+
+/// The targets that a request names.
+struct Wanted<'i> {
+    gateway: Option<&'i str>,
+    nat_gateway: Option<&'i str>,
+    network_interface: Option<&'i str>,
+    instance: Option<&'i str>,
+    /// Kinds of which there are none, and the code that says so.
+    others: [(Option<&'i str>, &'static str); 7],
+}
+
+impl Wanted<'_> {
+    /// The one target, which must exist in the table's VPC.
+    fn resolve(&self, world: &World, scope: &Scope, table: &RouteTable) -> Result<RouteTarget, Fault> {
+        let named = [self.gateway, self.nat_gateway, self.network_interface, self.instance];
+        let count = named.iter().flatten().count() + self.others.iter().filter_map(|(id, _)| *id).count();
+        match count {
+            0 => {
+                return Err(faults::missing_parameter(
+                    "gatewayId, natGatewayId, networkInterfaceId or instanceId",
+                ));
+            }
+            1 => {}
+            _ => return Err(faults::invalid_parameter_combination("A route has exactly one target.")),
+        }
+        if let Some(id) = self.gateway {
+            return internet_gateway(world, scope, table, id);
+        }
+        if let Some(id) = self.nat_gateway {
+            return nat_gateway(world, scope, table, id);
+        }
+        if let Some(id) = self.network_interface {
+            let row = ids::find::<NetworkInterface>(world, scope, id)?;
+            return match row.vpc == table.vpc {
+                true => Ok(RouteTarget::NetworkInterface(row.id.clone())),
+                false => Err(faults::different_networks("route table", &table.id, "interface", id)),
+            };
+        }
+        if let Some(id) = self.instance {
+            return instance(world, scope, table, id);
+        }
+        let other = self.others.iter().find_map(|(id, code)| Some(((*id)?, *code)));
+        let (id, code) = other.unwrap_or_default();
+        Err(Fault::new(code, format!("The ID '{id}' does not exist")))
+    }
+}
+
+fn internet_gateway(
+    world: &World,
+    scope: &Scope,
+    table: &RouteTable,
+    id: &str,
+) -> Result<RouteTarget, Fault> {
+    let row = ids::find::<InternetGateway>(world, scope, id)
+        .map_err(|_| faults::invalid_gateway_id_not_found(id))?;
+    match row.vpc.as_ref() == Some(&table.vpc) {
+        true => Ok(RouteTarget::InternetGateway(row.id.clone())),
+        false => Err(faults::different_networks("route table", &table.id, "network gateway", id)),
+    }
+}
+
+fn nat_gateway(world: &World, scope: &Scope, table: &RouteTable, id: &str) -> Result<RouteTarget, Fault> {
+    let row = ids::find::<NatGateway>(world, scope, id).ok().filter(|row| row.is_live());
+    let row = row.ok_or_else(|| faults::invalid_nat_gateway_id_not_found(id))?;
+    match row.vpc == table.vpc {
+        true => Ok(RouteTarget::NatGateway(row.id.clone())),
+        false => Err(faults::different_networks("route table", &table.id, "nat gateway", id)),
+    }
+}
+
+/// An instance stands for its network interface, of which it must have exactly one.
+fn instance(world: &World, scope: &Scope, table: &RouteTable, id: &str) -> Result<RouteTarget, Fault> {
+    let row = ids::find::<Instance>(world, scope, id)?;
+    if row.vpc != table.vpc {
+        return Err(faults::different_networks("route table", &table.id, "instance", id));
+    }
+    let mut interfaces = world.by::<NetworkInterface>("instance", id);
+    match (interfaces.next(), interfaces.next()) {
+        (Some(one), None) => Ok(RouteTarget::Instance(row.id.clone(), one.id.clone())),
+        (Some(_), Some(_)) => Err(faults::invalid_instance_id_many_interfaces(id)),
+        (None, _) => Err(faults::invalid_instance_id_not_found(id)),
+    }
+}

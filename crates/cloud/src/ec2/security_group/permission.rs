@@ -1,0 +1,222 @@
+//! `IpPermission`, the form in which requests give rules and responses show them merged.
+//! [IpPermission](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html)
+
+use std::fmt;
+
+use enishi_api::ec2::{IpPermission, IpRange, UserIdGroupPair};
+use enishi_fabric::{Cidr, Protocol, TrafficMatch};
+use enishi_state::ec2::{RulePeer, SecurityGroup, SecurityGroupRule};
+use enishi_state::{Scope, World};
+use enishi_wire::Fault;
+
+use crate::ec2::{cidr, faults, ids, protocol};
+
+/// A rule that a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) traffic: TrafficMatch,
+    pub(super) peer: RulePeer,
+    pub(super) description: Option<String>,
+}
+
+impl Wanted {
+    /// Whether the rule allows just this; descriptions do not count.
+    pub(super) fn is(&self, rule: &SecurityGroupRule) -> bool {
+        self.traffic == rule.traffic && self.peer == rule.peer
+    }
+}
+
+/// In AWS's form: `peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW`.
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.peer {
+            RulePeer::Cidr(cidr) => write!(f, "peer: {cidr}, ")?,
+            RulePeer::Group(group, _) => write!(f, "peer: {group}, ")?,
+        }
+        let icmp = |value: Option<u8>| value.map_or_else(|| "ALL".to_owned(), |value| value.to_string());
+        match self.traffic {
+            TrafficMatch::All => f.write_str("ALL")?,
+            TrafficMatch::Tcp(ports) => {
+                write!(f, "TCP, from port: {}, to port: {}", ports.from(), ports.to())?
+            }
+            TrafficMatch::Udp(ports) => {
+                write!(f, "UDP, from port: {}, to port: {}", ports.from(), ports.to())?
+            }
+            TrafficMatch::Icmp(which) => {
+                write!(f, "ICMP, type: {}, code: {}", icmp(which.kind), icmp(which.code))?;
+            }
+            TrafficMatch::Other(number) => write!(f, "protocol: {number}")?,
+        }
+        f.write_str(", ALLOW")
+    }
+}
+
+/// The rules that permissions stand for: one per peer. `group` is the group they are for.
+///
+/// # Errors
+/// `InvalidParameterValue`, `MissingParameter`, `InvalidGroup.NotFound` and the like.
+pub(super) fn parse(
+    world: &World,
+    scope: &Scope,
+    group: &SecurityGroup,
+    permissions: Vec<IpPermission>,
+) -> Result<Vec<Wanted>, Fault> {
+    let mut wanted = Vec::new();
+    for permission in permissions {
+        let name =
+            permission.ip_protocol.as_deref().ok_or_else(|| faults::missing_parameter("IpProtocol"))?;
+        let traffic = traffic(name, permission.from_port, permission.to_port)?;
+        if permission.ipv6_ranges.is_some_and(|ranges| !ranges.is_empty()) {
+            return Err(faults::ipv6_not_supported());
+        }
+        if let Some(list) = permission.prefix_list_ids.unwrap_or_default().into_iter().next() {
+            return Err(faults::invalid_prefix_list_id_not_found(
+                list.prefix_list_id.as_deref().unwrap_or_default(),
+            ));
+        }
+        let before = wanted.len();
+        for range in permission.ip_ranges.unwrap_or_default() {
+            let block = range.cidr_ip.as_deref().ok_or_else(|| faults::missing_parameter("cidrIp"))?;
+            let peer = RulePeer::Cidr(parse_cidr(block)?);
+            wanted.push(Wanted { traffic, peer, description: description(range.description)? });
+        }
+        for pair in permission.user_id_group_pairs.unwrap_or_default() {
+            let peer = peer_group(world, scope, group, &pair)?;
+            wanted.push(Wanted { traffic, peer, description: description(pair.description)? });
+        }
+        if wanted.len() == before {
+            return Err(faults::missing_source());
+        }
+    }
+    if wanted.is_empty() {
+        return Err(faults::missing_parameter("ipPermissions"));
+    }
+    let mut seen: Vec<&Wanted> = Vec::with_capacity(wanted.len());
+    for one in &wanted {
+        if seen.iter().any(|other| other.traffic == one.traffic && other.peer == one.peer) {
+            return Err(faults::invalid_parameter_value(
+                "The same permission must not appear multiple times",
+            ));
+        }
+        seen.push(one);
+    }
+    Ok(wanted)
+}
+
+/// `CIDR block … is malformed` in AWS's words for rules; host bits are cleared.
+pub(super) fn parse_cidr(block: &str) -> Result<Cidr, Fault> {
+    match block.contains(':') {
+        true => Err(faults::ipv6_not_supported()),
+        false => cidr::parse("cidrIp", block)
+            .map_err(|_| faults::invalid_parameter_value(format!("CIDR block {block} is malformed"))),
+    }
+}
+
+/// Protocol and ports; for ICMP the ports are type and code.
+pub(super) fn traffic(name: &str, from: Option<i32>, to: Option<i32>) -> Result<TrafficMatch, Fault> {
+    Ok(match protocol::parse(name)? {
+        Protocol::All => TrafficMatch::All,
+        Protocol::TCP => TrafficMatch::Tcp(protocol::ports(from, to)?),
+        Protocol::UDP => TrafficMatch::Udp(protocol::ports(from, to)?),
+        Protocol::ICMP => TrafficMatch::Icmp(protocol::icmp(from, to)?),
+        Protocol::Number(number) => TrafficMatch::Other(number),
+    })
+}
+
+/// Checks a rule's description; an empty one is none.
+pub(super) fn description(text: Option<String>) -> Result<Option<String>, Fault> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    match super::is_text(&text) {
+        true => Ok(Some(text)),
+        false => Err(faults::invalid_parameter_value(
+            "Invalid rule description. Valid descriptions are strings less than 256 characters from the following \
+             set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
+        )),
+    }
+}
+
+/// The group of a pair, by id or by name in the group's own VPC. It must be in that VPC.
+fn peer_group(
+    world: &World,
+    scope: &Scope,
+    group: &SecurityGroup,
+    pair: &UserIdGroupPair,
+) -> Result<RulePeer, Fault> {
+    let found = match (pair.group_id.as_deref(), pair.group_name.as_deref()) {
+        (Some(id), _) => ids::find::<SecurityGroup>(world, scope, id)?,
+        (None, Some(name)) => super::by_name(world, &group.vpc, name)
+            .ok_or_else(|| faults::invalid_group_not_found_by_name(name, Some(group.vpc.as_str())))?,
+        (None, None) => return Err(faults::missing_parameter("groupName or groupId")),
+    };
+    if pair.user_id.as_deref().is_some_and(|owner| owner != found.scope.account.as_str()) {
+        return Err(faults::invalid_group_not_found(found.id.as_str()));
+    }
+    match found.vpc == group.vpc {
+        true => Ok(RulePeer::Group(found.id.clone(), found.scope.account.clone())),
+        false => Err(faults::invalid_group_of_other_network()),
+    }
+}
+
+/// `FromPort` and `ToPort` of an `IpPermission`; absent for all protocols and those without ports.
+pub(super) fn port_fields(traffic: TrafficMatch) -> Option<(i32, i32)> {
+    match traffic {
+        TrafficMatch::Tcp(ports) | TrafficMatch::Udp(ports) => {
+            Some((i32::from(ports.from()), i32::from(ports.to())))
+        }
+        TrafficMatch::Icmp(which) => {
+            Some((which.kind.map_or(-1, i32::from), which.code.map_or(-1, i32::from)))
+        }
+        TrafficMatch::All | TrafficMatch::Other(_) => None,
+    }
+}
+
+/// Rules as permissions: those of the same protocol and ports, which must follow each other, become one.
+pub(super) fn merged<'r>(rules: impl Iterator<Item = &'r SecurityGroupRule>) -> Vec<IpPermission> {
+    let mut permissions: Vec<(TrafficMatch, IpPermission)> = Vec::new();
+    for rule in rules {
+        if permissions.last().is_none_or(|(traffic, _)| *traffic != rule.traffic) {
+            permissions.push((rule.traffic, empty(rule.traffic)));
+        }
+        if let Some((_, permission)) = permissions.last_mut() {
+            add_peer(permission, &rule.peer, rule.description.clone());
+        }
+    }
+    permissions.into_iter().map(|(_, permission)| permission).collect()
+}
+
+/// One permission of one peer.
+pub(super) fn single(wanted: &Wanted) -> IpPermission {
+    let mut permission = empty(wanted.traffic);
+    add_peer(&mut permission, &wanted.peer, wanted.description.clone());
+    permission
+}
+
+fn empty(traffic: TrafficMatch) -> IpPermission {
+    let ports = port_fields(traffic);
+    IpPermission {
+        ip_protocol: Some(protocol::name(traffic.protocol())),
+        from_port: ports.map(|(from, _)| from),
+        to_port: ports.map(|(_, to)| to),
+        user_id_group_pairs: Some(vec![]),
+        ip_ranges: Some(vec![]),
+        ipv6_ranges: Some(vec![]),
+        prefix_list_ids: Some(vec![]),
+    }
+}
+
+fn add_peer(permission: &mut IpPermission, peer: &RulePeer, description: Option<String>) {
+    match peer {
+        RulePeer::Cidr(cidr) => permission
+            .ip_ranges
+            .get_or_insert_default()
+            .push(IpRange { description, cidr_ip: Some(cidr.to_string()) }),
+        RulePeer::Group(group, account) => {
+            permission.user_id_group_pairs.get_or_insert_default().push(UserIdGroupPair {
+                description,
+                user_id: Some(account.to_string()),
+                group_id: Some(group.to_string()),
+                ..Default::default()
+            })
+        }
+    }
+}

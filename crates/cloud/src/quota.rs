@@ -1,0 +1,97 @@
+//! The quotas that are enforced, with AWS's codes and defaults, and the applied values.
+//! [Amazon VPC quotas](https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html)
+
+use enishi_state::{Scope, World, quota};
+
+/// A quota of Service Quotas.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quota {
+    /// `vpc`, `ec2`
+    pub(crate) service: &'static str,
+    /// `L-F678F1CE`
+    pub(crate) code: &'static str,
+    /// AWS's name of it.
+    pub(crate) name: &'static str,
+    /// AWS's default.
+    pub(crate) default: u32,
+    /// Whether it can be raised by request.
+    pub(crate) adjustable: bool,
+}
+
+impl Quota {
+    /// The value that applies in the account and region.
+    pub(crate) fn applied(&self, world: &World, scope: &Scope) -> usize {
+        let key = quota::Quota::key(scope, self.service, self.code);
+        let value = world.get::<quota::Quota>(&key).map_or(f64::from(self.default), |row| row.value);
+        // A float to integer cast saturates, which is what a limit should do.
+        value as usize
+    }
+
+    /// Whether one more of what there are `existing` of would be over the limit.
+    pub(crate) fn reached(&self, world: &World, scope: &Scope, existing: usize) -> bool {
+        existing >= self.applied(world, scope)
+    }
+}
+
+const fn vpc(code: &'static str, name: &'static str, default: u32) -> Quota {
+    Quota { service: "vpc", code, name, default, adjustable: true }
+}
+
+/// VPCs per Region.
+pub(crate) const VPCS: Quota = vpc("L-F678F1CE", "VPCs per Region", 5);
+/// Subnets per VPC.
+pub(crate) const SUBNETS_PER_VPC: Quota = vpc("L-407747CB", "Subnets per VPC", 200);
+/// IPv4 CIDR blocks per VPC, the primary included.
+pub(crate) const CIDR_BLOCKS_PER_VPC: Quota = vpc("L-83CA0A9D", "IPv4 CIDR blocks per VPC", 5);
+/// Internet gateways per Region.
+pub(crate) const INTERNET_GATEWAYS: Quota = vpc("L-A4707A72", "Internet gateways per Region", 5);
+/// NAT gateways per Availability Zone.
+pub(crate) const NAT_GATEWAYS_PER_ZONE: Quota = vpc("L-FE5A380F", "NAT gateways per Availability Zone", 5);
+/// Network ACLs per VPC.
+pub(crate) const NETWORK_ACLS_PER_VPC: Quota = vpc("L-B4A6D682", "Network ACLs per VPC", 200);
+/// Rules per network ACL and direction.
+pub(crate) const RULES_PER_NETWORK_ACL: Quota = vpc("L-2AEEBF1A", "Rules per network ACL", 20);
+/// Network interfaces per Region.
+pub(crate) const NETWORK_INTERFACES: Quota = vpc("L-DF5E4CA3", "Network interfaces per Region", 5000);
+/// Route tables per VPC, the main one included.
+pub(crate) const ROUTE_TABLES_PER_VPC: Quota = vpc("L-589F43AA", "Route tables per VPC", 200);
+/// Non-propagated routes per route table.
+pub(crate) const ROUTES_PER_ROUTE_TABLE: Quota = vpc("L-93826ACB", "Routes per route table", 500);
+/// Security groups per network interface.
+pub(crate) const SECURITY_GROUPS_PER_INTERFACE: Quota =
+    vpc("L-2AFB9258", "Security groups per network interface", 5);
+/// Security groups per Region.
+pub(crate) const SECURITY_GROUPS: Quota = vpc("L-E79EC296", "VPC security groups per Region", 2500);
+/// Rules per security group and direction.
+pub(crate) const RULES_PER_SECURITY_GROUP: Quota =
+    vpc("L-0EA8095F", "Inbound or outbound rules per security group", 60);
+/// Elastic IPs per Region.
+pub(crate) const ELASTIC_IPS: Quota =
+    Quota { service: "ec2", code: "L-0263D0A3", name: "EC2-VPC Elastic IPs", default: 5, adjustable: true };
+/// Private and public addresses per NAT gateway.
+pub(crate) const ADDRESSES_PER_NAT_GATEWAY: Quota =
+    vpc("L-5F53652F", "Elastic IP address quota per NAT gateway", 2);
+
+/// Every quota that is enforced.
+pub(crate) const ALL: &[Quota] = &[
+    ELASTIC_IPS,
+    RULES_PER_SECURITY_GROUP,
+    RULES_PER_NETWORK_ACL,
+    SECURITY_GROUPS_PER_INTERFACE,
+    SUBNETS_PER_VPC,
+    ROUTE_TABLES_PER_VPC,
+    ADDRESSES_PER_NAT_GATEWAY,
+    CIDR_BLOCKS_PER_VPC,
+    ROUTES_PER_ROUTE_TABLE,
+    INTERNET_GATEWAYS,
+    NETWORK_ACLS_PER_VPC,
+    NETWORK_INTERFACES,
+    SECURITY_GROUPS,
+    VPCS,
+    NAT_GATEWAYS_PER_ZONE,
+];
+
+/// The quota of that code.
+pub(crate) fn find(service: &str, code: &str) -> Option<&'static Quota> {
+    ALL.iter().find(|quota| quota.service == service && quota.code == code)
+}
