@@ -14,8 +14,9 @@
 //! **As root of a user namespace** `/` cannot be a lower layer (its child mounts are locked together), and the host's files
 //! belong to users that do not exist there, so that "root" could not even edit `/etc`. So a base layer is made once per
 //! keeper on its tmpfs: a copy of the readable part of `/etc`, an own `/root`, and the upper directories of the tree as
-//! *directories owned by our root*. It is the lowest layer of `/`, and lies over each top directory of the host in an
-//! overlay of its own.
+//! *directories owned by our root*. It is the lower layer of `/`, and lies over the host's `/usr` and `/var` in overlays of
+//! their own (an overlay costs milliseconds, so not one for each). What is in the other top directories, as `/opt/x` or
+//! `/home/x`, is shown read-only; beside it the instance may make its own.
 //!
 //! Private layers are on disk under the data directory, or, where its file system cannot hold an overlay's upper layer, on the
 //! keeper's tmpfs: then they last as long as the keeper. They are mounted `volatile` (no sync of the whole disk when an
@@ -85,15 +86,16 @@ pub(crate) fn enter(spec: &LaunchSpec, paths: &Paths) -> Result<Entered, Error> 
 
 /// Mounts a private layer kept at `place` as an instance would, for `enishi doctor`.
 pub(crate) fn try_layer(place: &Path) -> Result<(), Error> {
-    let target = place.join("root");
-    fs::create_dir_all(&target).step(format!("create {}", target.display()))?;
-    let lower = if needs_base() { "/usr" } else { "/" };
+    let (target, own) = (place.join("root"), place.join("lower"));
+    for directory in [&target, &own] {
+        fs::create_dir_all(directory).step(format!("create {}", directory.display()))?;
+    }
+    let lower = if needs_base() { own } else { PathBuf::from("/") };
     let layers = Layers::new([place.join("layer"), place.join("layer")]);
-    layers.mount("root", &[PathBuf::from(lower)], &target)?;
-    let written = fs::write(target.join(".enishi-probe"), "x");
-    umount2(&target, MntFlags::MNT_DETACH).step("unmount")?;
-    // In a user namespace the host's directories are not ours to write to.
-    if needs_base() { Ok(()) } else { written.step("write to the private layer") }
+    layers.mount("root", &[lower], &target)?;
+    let written = fs::write(target.join(".enishi-probe"), "x").step("write to a private layer");
+    umount2(&target, MntFlags::MNT_DETACH).step("unmount a private layer")?;
+    written
 }
 
 /// Removes the private files of an instance; the exit status of the child that does it.
@@ -128,29 +130,45 @@ fn host(layers: &Layers, root: &Path, paths: &Paths) -> Result<(), Error> {
     Ok(())
 }
 
-/// As root of a user namespace: the base, then over it each top directory of the host.
+/// As root of a user namespace: the base, and what of the host lies under it or is shown in it.
 fn host_over_base(layers: &Layers, base: &Path, root: &Path) -> Result<(), Error> {
     layers.mount("root", &[base.to_path_buf()], root)?;
-    for name in base::shared_with_host().step("read /")? {
-        let layer = format!("top%{}", name.display());
-        let lower = [base.join(&name), Path::new("/").join(&name)];
-        let Some(target) = directory_in(root, Path::new(&name)) else { continue };
-        if layers.mount(&layer, &lower, &target).is_ok() {
-            continue;
-        }
-        // A mount below it is locked to it. Its directories may still do one by one; what does not stays empty.
-        for child in base::directories(&lower[1]) {
-            let lower = [lower[0].join(&child), lower[1].join(&child)];
-            let layer = format!("{layer}%{}", child.display());
-            let over_base = lower[0].is_dir();
-            let lower = if over_base { &lower[..] } else { &lower[1..] };
-            let place = Path::new(&name).join(&child);
-            if let Ok(target) = make_directory_in(root, &place) {
-                let _ = layers.mount(&layer, lower, &target);
-            }
+    for name in base::layered() {
+        layer_over_base(layers, base, root, Path::new(name), 2)?;
+    }
+    for path in base::shown() {
+        // Refused where something is mounted below it, which is locked to it: then the directory stays empty.
+        if let Some(target) = directory_in(root, &path) {
+            let _ = kernel::bind_read_only(&path, &target);
         }
     }
     Ok(())
+}
+
+/// Lays the base's directory `place` over the host's. Where something is mounted below the host's it cannot be a lower layer;
+/// then each of its directories is tried by itself, `depth` levels down, and shown read-only if that is all that can be done.
+fn layer_over_base(
+    layers: &Layers,
+    base: &Path,
+    root: &Path,
+    place: &Path,
+    depth: usize,
+) -> Result<(), Error> {
+    let (ours, hosts) = (base.join(place), Path::new("/").join(place));
+    let Some(target) = directory_in(root, place) else { return Ok(()) };
+    let layer = format!("top/{}", place.display()).replace('/', "%");
+    let Err(error) = layers.mount(&layer, &[ours, hosts.clone()], &target) else { return Ok(()) };
+    if depth > 0 {
+        for name in base::directories(&hosts) {
+            layer_over_base(layers, base, root, &place.join(name), depth - 1)?;
+        }
+        return Ok(());
+    }
+    kernel::bind_read_only(&hosts, &target).or_else(|_| {
+        // Its own mounts are locked to it. Empty is better than no instance.
+        eprintln!("keeper: {} is empty in an instance: {error}", hosts.display());
+        Ok(())
+    })
 }
 
 /// Covers what belongs to the keeper with an empty directory that nobody can write to.

@@ -15,7 +15,12 @@ const MAX_FILE: u64 = 1024 * 1024;
 const MAX_ENTRIES: usize = 20_000;
 
 /// Top directories that an instance has its own of.
-const OWN: [&str; 10] = ["dev", "proc", "sys", "run", "tmp", "root", "etc", "lost+found", "boot", "media"];
+const OWN: [&str; 11] =
+    ["dev", "proc", "sys", "run", "tmp", "root", "etc", "lost+found", "boot", "media", "mnt"];
+/// Top directories in which programs expect to write anywhere.
+const LAYERED: [&str; 2] = ["usr", "var"];
+/// Host directories shown below any one of the other top directories.
+const MAX_SHOWN: usize = 64;
 
 /// Where the base is, on the keeper's tmpfs.
 pub(super) fn directory(volatile: &Path) -> PathBuf {
@@ -33,12 +38,24 @@ pub(crate) fn build(volatile: &Path) -> i32 {
     }
 }
 
-/// The top directories of the host that lie under the base's.
-pub(super) fn shared_with_host() -> io::Result<Vec<OsString>> {
-    let mut names: Vec<OsString> = directories(Path::new("/"));
-    names.retain(|name| !OWN.iter().any(|own| name == own));
-    names.sort();
-    Ok(names)
+/// The top directories of the host over which the base's are laid.
+pub(super) fn layered() -> impl Iterator<Item = &'static str> {
+    LAYERED
+        .into_iter()
+        .filter(|name| fs::symlink_metadata(Path::new("/").join(name)).is_ok_and(|meta| meta.is_dir()))
+}
+
+/// Directories of the host that are shown as they are, below a top directory of the instance's own: the programs in `/opt/x`,
+/// the files of `/home/x`.
+pub(super) fn shown() -> Vec<PathBuf> {
+    let is_shown = |name: &OsString| !OWN.iter().chain(&LAYERED).any(|other| name == other);
+    let below = |top: PathBuf| directories(&top).into_iter().take(MAX_SHOWN).map(move |name| top.join(name));
+    directories(Path::new("/"))
+        .into_iter()
+        .filter(is_shown)
+        .map(|name| Path::new("/").join(name))
+        .flat_map(below)
+        .collect()
 }
 
 /// The names of the directories in `path`; none if it cannot be read.
@@ -65,11 +82,13 @@ impl Builder {
         for name in OWN {
             make(&base.join(name), 0o755)?;
         }
-        for name in shared_with_host()? {
+        for name in layered() {
             let depth = if name == "usr" { DEPTH_OF_USR } else { DEPTH };
-            // A home directory is somebody's: seen, but not taken apart.
-            let depth = if name == "home" { 1 } else { depth };
-            self.directories(&Path::new("/").join(&name), &base.join(&name), depth)?;
+            self.directories(&Path::new("/").join(name), &base.join(name), depth)?;
+        }
+        for path in shown() {
+            let Ok(below_root) = path.strip_prefix("/") else { continue };
+            fs::create_dir_all(base.join(below_root))?;
         }
         fs::set_permissions(base.join("root"), fs::Permissions::from_mode(0o700))?;
         self.copy(Path::new("/etc"), &base.join("etc"))?;

@@ -153,10 +153,11 @@ pub fn shows_what_is_mounted_below_root(lab: &mut Lab) {
             "on the diskchanged"
         );
     } else {
-        // What is mounted below a top directory is not part of its layer.
+        // What is mounted below /var is not part of its layer.
         assert_eq!(lab.sh("a", &format!("test -e {file}")).status, 1);
     }
     assert_eq!(fs::read_to_string(disk.join("file")).expect("the file"), "on the disk");
+    nix::mount::umount2(&place, nix::mount::MntFlags::MNT_DETACH).expect("unmount");
 }
 
 /// Copies a program and what it is linked with into an image.
