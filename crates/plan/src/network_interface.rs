@@ -13,11 +13,7 @@ const ROUTER_MAC: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 
 /// Jumbo frames inside a VPC.
 /// [Network MTU](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html)
-const INSTANCE_MTU: u16 = 9001;
-
-/// What a NAT gateway takes.
-/// [NAT gateway basics](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html)
-const NAT_GATEWAY_MTU: u16 = 8500;
+const MTU: u16 = 9001;
 
 /// Who uses a live network interface.
 #[derive(Debug, Clone, Copy)]
@@ -61,23 +57,23 @@ impl<'w> Live<'w> {
         InterfaceName::port(self.row.slot)
     }
 
-    /// Its device in its user's namespace.
+    /// Its device in its user's namespace. A NAT gateway has only one, whatever index AWS shows.
     pub(crate) fn device_name(&self) -> InterfaceName {
-        let index = self.row.attachment.as_ref().map_or(0, |attachment| attachment.device_index);
-        InterfaceName::device(index)
+        let attachment = self.row.attachment.as_ref().filter(|_| !self.is_nat_gateway());
+        InterfaceName::device(attachment.map_or(0, |attachment| attachment.device_index))
     }
 
     /// The router's end of the veth pair.
     pub(crate) fn router_end(&self) -> Interface {
         let peer = Endpoint { namespace: self.owner.namespace(), interface: self.device_name() };
-        Interface { mac: ROUTER_MAC, mtu: self.mtu(), peer, peer_mac: self.row.mac }
+        Interface { mac: ROUTER_MAC, mtu: MTU, peer, peer_mac: self.row.mac }
     }
 
     /// The user's end of the veth pair.
     pub(crate) fn device_end(&self) -> Interface {
         let router = NamespaceName::new(self.row.vpc.as_str());
         let peer = Endpoint { namespace: router, interface: self.port() };
-        Interface { mac: self.row.mac, mtu: self.mtu(), peer, peer_mac: ROUTER_MAC }
+        Interface { mac: self.row.mac, mtu: MTU, peer, peer_mac: ROUTER_MAC }
     }
 
     /// The user's device.
@@ -117,13 +113,6 @@ impl<'w> Live<'w> {
             InterfaceKind::Interface => {
                 Gate::Groups(self.row.groups.iter().map(|group| group.as_str().into()).collect())
             }
-        }
-    }
-
-    fn mtu(&self) -> u16 {
-        match self.row.kind {
-            InterfaceKind::NatGateway => NAT_GATEWAY_MTU,
-            InterfaceKind::Interface => INSTANCE_MTU,
         }
     }
 }

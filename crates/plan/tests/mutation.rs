@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use enishi_fabric::program::{Role, Router};
 use enishi_fabric::{Flow, NamespaceName, Network, Packet, Program, Transport, Verdict};
 use enishi_plan::{Mutation, plan, plan_with};
 use enishi_state::ec2::RouteTarget;
 use enishi_testkit::Random;
+use enishi_testkit::flow::Probes;
 use enishi_testkit::world::{Way, WorldBuilder, random_world, tcp};
 
 /// What the ends of a flow see: whether the packet arrived, from which address, and whether the answer came back.
@@ -17,39 +17,6 @@ fn outcome(program: &Program, flow: &Flow) -> (Verdict, Ipv4Addr, Option<bool>) 
     let trace = network.send(flow);
     let answered = network.reply(&trace).map(|answer| answer.arrives);
     (trace.verdict(), trace.last_packet().source, answered)
-}
-
-fn routers(program: &Program) -> impl Iterator<Item = &Router> {
-    program.namespaces.values().filter_map(|namespace| match &namespace.role {
-        Role::Router(router) => Some(router),
-        _ => None,
-    })
-}
-
-/// Packets between everything that has an address, to ports at the edges of the rules of random worlds.
-fn flows(program: &Program, random: &mut Random) -> Vec<Flow> {
-    let mut senders = vec![(NamespaceName::internet(), Ipv4Addr::new(198, 18, 0, 1))];
-    let mut targets = vec![Ipv4Addr::new(198, 18, 0, 9)];
-    for router in routers(program) {
-        for eni in router.enis.values() {
-            senders.extend(eni.addresses.iter().map(|address| (eni.owner.clone(), *address)));
-            targets.extend(&eni.addresses);
-        }
-        let public = router.internet.iter().flat_map(|port| port.mappings.values());
-        targets.extend(public.map(|public| public.address));
-    }
-    let mut flows = Vec::new();
-    for _ in 0..400 {
-        let ((from, source), destination) = (random.pick(&senders), random.pick(&targets));
-        let port = random.pick(&[0, 22, 80, 443, 8080, 8090, 8091, 1024, 65535]);
-        let transport = match random.below(4) {
-            0 => Transport::Udp(40_000, port),
-            1 => Transport::Echo { id: 7, reply: false },
-            _ => Transport::Tcp(40_000, port),
-        };
-        flows.push(Flow { from, packet: Packet { source, destination, transport } });
-    }
-    flows
 }
 
 #[test]
@@ -74,7 +41,8 @@ fn every_mutation_changes_a_verdict_in_some_world() {
     for seed in 0..400 {
         let world = random_world(seed);
         let program = plan(&world);
-        let flows = flows(&program, &mut Random::new(seed));
+        let (probes, mut random) = (Probes::of(&program), Random::new(seed));
+        let flows: Vec<_> = (0..300).map(|_| probes.flow(&mut random)).collect();
         let right: Vec<_> = flows.iter().map(|flow| outcome(&program, flow)).collect();
         left.retain(|mutation| {
             let wrong = plan_with(&world, Some(*mutation));

@@ -101,7 +101,7 @@ impl Growth<'_> {
         if let Some(nat) = self.r.pick_any(&nat) {
             self.w.route(&private, "0.0.0.0/0", RouteTarget::NatGateway(nat));
         }
-        if let (true, Some(gateway)) = (self.r.chance(50), gateway.first()) {
+        if let (true, Some(gateway)) = (self.r.chance(75), gateway.first()) {
             let main = self.w.main_table(vpc);
             self.w.route(&main, "0.0.0.0/0", RouteTarget::InternetGateway(gateway.clone()));
         }
@@ -114,52 +114,62 @@ impl Growth<'_> {
                 self.w.associate(subnet, Some(&private));
             }
         }
-        if self.r.chance(25) {
+        for _ in 0..self.r.between(1, 4) {
             self.route(vpc);
         }
     }
 
-    /// Any route in any table.
+    /// A route in a table that is in use, as a rule.
     fn route(&mut self, vpc: &VpcId) -> Option<()> {
-        let table = self.r.pick_any(&ids::<RouteTable, RouteTableId>(&self.w.world, vpc))?;
-        let interfaces = ids::<NetworkInterface, NetworkInterfaceId>(&self.w.world, vpc);
-        let subnets: Vec<_> = self.w.world.by::<Subnet>("vpc", vpc.as_str()).map(|row| row.cidr).collect();
-        let blocks = self.w.world.get::<Vpc>(vpc)?.cidrs.iter().map(|block| block.cidr);
+        let subnets: Vec<_> = self.w.world.by::<Subnet>("vpc", vpc.as_str()).cloned().collect();
+        let used = self.r.pick_any(&subnets).and_then(|subnet| Some(subnet.route_table?.1));
+        let tables = ids::<RouteTable, RouteTableId>(&self.w.world, vpc);
+        let table = used.or_else(|| self.r.pick_any(&tables))?;
+        let blocks: Vec<_> = self.w.world.get::<Vpc>(vpc)?.cidrs.iter().map(|block| block.cidr).collect();
         let destination = match self.r.below(6) {
-            0 => blocks.into_iter().next()?.to_string(),
-            1 | 2 => self.r.pick_any(&subnets)?.to_string(),
-            3 => "198.18.0.0/24".into(),
-            4 => "192.168.0.0/16".into(),
+            0 => self.r.pick(&blocks).to_string(),
+            1..=3 => self.r.pick_any(&subnets)?.cidr.to_string(),
+            4 => self.r.pick(&["198.18.0.0/24", "198.18.0.0/15", "192.168.0.0/16"]).into(),
             _ => "0.0.0.0/0".into(),
         };
-        let target = match self.r.below(6) {
-            0 => {
-                let instance = self.r.pick_any(&self.instances(vpc))?;
-                RouteTarget::Instance(instance.clone(), self.w.interface_of(&instance, 0))
-            }
-            1 => RouteTarget::NatGateway(
-                self.r.pick_any(&ids::<NatGateway, NatGatewayId>(&self.w.world, vpc))?,
-            ),
-            2 => {
-                let all: Vec<_> =
-                    self.w.world.all::<InternetGateway>().map(|gateway| gateway.id.clone()).collect();
-                RouteTarget::InternetGateway(self.r.pick_any(&all)?)
-            }
-            3 if self.r.chance(20) => RouteTarget::Local,
-            _ => RouteTarget::NetworkInterface(self.r.pick_any(&interfaces)?),
-        };
+        let target = self.target(vpc)?;
         self.w.route(&table, &destination, target);
         Some(())
     }
 
+    /// Mostly an instance, which forwards, checks or is down.
+    fn target(&mut self, vpc: &VpcId) -> Option<RouteTarget> {
+        let interfaces = ids::<NetworkInterface, NetworkInterfaceId>(&self.w.world, vpc);
+        Some(match self.r.below(8) {
+            0 => {
+                let nats = ids::<NatGateway, NatGatewayId>(&self.w.world, vpc);
+                RouteTarget::NatGateway(self.r.pick_any(&nats)?)
+            }
+            1 => {
+                let all = self.w.world.all::<InternetGateway>().map(|gateway| gateway.id.clone());
+                RouteTarget::InternetGateway(self.r.pick_any(&all.collect::<Vec<_>>())?)
+            }
+            2 if self.r.chance(30) => RouteTarget::Local,
+            2 | 3 => RouteTarget::NetworkInterface(self.r.pick_any(&interfaces)?),
+            kind => {
+                let instance = self.r.pick_any(&self.instances(vpc))?;
+                let interface = self.w.interface_of(&instance, 0);
+                if kind <= 5 {
+                    self.w.modify_interface(&interface, |row| row.source_dest_check = false);
+                }
+                RouteTarget::Instance(instance, interface)
+            }
+        })
+    }
+
     fn group(&mut self, vpc: &VpcId) {
         let group = self.w.group(vpc);
-        if self.r.chance(60) {
+        if self.r.chance(75) {
             self.w.group_rule(&group, Way::Out, TrafficMatch::All, "0.0.0.0/0");
         } else {
             self.group_rule(vpc, &group, Way::Out);
         }
-        for _ in 0..self.r.between(1, 4) {
+        for _ in 0..self.r.between(2, 5) {
             self.group_rule(vpc, &group, Way::In);
         }
     }
@@ -213,14 +223,14 @@ impl Growth<'_> {
         if self.r.chance(25) {
             self.elastic_ip(&interface);
         }
-        if self.r.chance(15) {
+        if self.r.chance(25) {
             self.w.modify_interface(&interface, |row| row.source_dest_check = false);
         }
         if self.r.chance(20) {
             let second = self.w.interface(&subnet, &groups.iter().collect::<Vec<_>>());
             self.w.attach(&second, &instance, 1);
         }
-        if self.r.chance(8) {
+        if self.r.chance(15) {
             self.w.set_state(&instance, InstanceState::Stopped);
         }
         Some(())
@@ -424,11 +434,11 @@ impl Growth<'_> {
         let ports = [(22, 22), (80, 80), (443, 443), (8080, 8090), (1024, 65535), (0, 65535), (0, 65535)];
         let (from, to) = self.r.pick(&ports);
         let kind = self.r.pick(&[None, Some(8), Some(0)]);
-        match self.r.below(10) {
+        match self.r.below(12) {
             0..=3 => tcp(from, to),
-            4 | 5 => udp(from, to),
-            6 => TrafficMatch::Icmp(IcmpMatch { kind, code: None }),
-            7 => TrafficMatch::Other(47),
+            4..=6 => udp(from, to),
+            7 => TrafficMatch::Icmp(IcmpMatch { kind, code: None }),
+            8 => TrafficMatch::Other(47),
             _ => TrafficMatch::All,
         }
     }
