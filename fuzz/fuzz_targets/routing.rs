@@ -14,5 +14,11 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         pairs.push(("x-amz-target", target));
     }
     let headers = enishi_fuzz::headers(&pairs);
-    enishi_fuzz::serve(&Request { method: "POST", path: &path, query: &query, headers: &headers, body: rest });
+    enishi_fuzz::serve(&Request {
+        method: "POST",
+        path: &path,
+        query: &query,
+        headers: &headers,
+        body: rest,
+    });
 });

@@ -2,6 +2,7 @@
 
 mod botocore;
 mod ci;
+mod fuzz;
 mod models;
 mod protocol_cases;
 mod tidy;
@@ -27,6 +28,7 @@ const COMMANDS: &[Command] = &[
         help: "fetch the published protocol cases and SigV4 vectors into .cache/protocol-cases",
         run: protocol_cases::run,
     },
+    Command { name: "fuzz", help: "build the fuzz targets and run each for so many seconds", run: fuzz::run },
     Command { name: "tidy", help: "check the invariants of ARCHITECTURE.md", run: tidy::run },
     Command { name: "ci", help: "install what the tests need, then run every check", run: ci::run },
 ];

@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         code += &types::emit(&model)?;
         fs::write(out.join(format!("{module}.rs")), code)?;
         writeln!(index, "/// {} ({}).", model.id, model.version)?;
+        writeln!(
+            index,
+            "#[allow(clippy::single_match, reason = \"one arm per member, and some structures have one\")]"
+        )?;
         writeln!(index, "pub mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}")?;
     }
     let modules: Vec<String> = services.iter().map(|s| format!("&{}::SERVICE", names::module(s))).collect();

@@ -1,4 +1,7 @@
 //! Recomputing a signature: canonical request, string to sign, signing key.
+//!
+//! HMAC and SHA-256 are aws-lc-rs's rather than a leaner pure crate's: the binary holds it anyway, for TLS and key pairs,
+//! and its comparison takes the same time whatever differs.
 
 use aws_lc_rs::{digest, hmac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
