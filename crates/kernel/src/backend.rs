@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use enishi_fabric::program::{Endpoint, NamespaceProgram, Program};
-use enishi_fabric::{InterfaceName, NamespaceName};
+use enishi_fabric::{InterfaceName, NamespaceName, Purge, consistent, invalidate};
 use nix::errno::Errno;
 
 use crate::delta::Delta;
@@ -34,6 +33,27 @@ struct Entry {
     wanted: Arc<NetState>,
     /// Whether [`Live::state`] is what is there; after a failure it may not be.
     known: bool,
+    /// The tracked connections to end as soon as the rest is in force.
+    purges: BTreeSet<Purge>,
+    /// Whether the namespace was taken over: then connections may have been made under any earlier program.
+    adopted: bool,
+}
+
+impl Entry {
+    /// Ends the connections that must not outlive what was changed. Only once that is in force: before, the next packet
+    /// would make them anew. If it fails, it stays due.
+    fn forget(&mut self) -> Result<(), ApplyError> {
+        if !self.known || self.purges.is_empty() && !self.adopted {
+            return Ok(());
+        }
+        let (purges, adopted, program) = (&self.purges, self.adopted, &self.program);
+        self.live.forget(|original, reply| {
+            purges.iter().any(|purge| purge.ends(original, reply)) || adopted && !consistent(program, original, reply)
+        })?;
+        self.purges.clear();
+        self.adopted = false;
+        Ok(())
+    }
 }
 
 /// What [`Backend::reconcile`] did.
@@ -111,16 +131,13 @@ impl<N: Namespaces> Backend<N> {
                 Err(error) => report.fail(name, error),
             }
         }
-        let mut forget = BTreeMap::new();
-        let again = self.apply(todo, &mut forget, &mut report);
+        let again = self.apply(todo, &mut report);
         let again = again.into_iter().filter(|name| self.look_again(name, &mut report)).collect();
         // Applying twice is enough: the second time nothing is deleted that others depend on.
-        self.apply(again, &mut forget, &mut report);
-        for (name, addresses) in forget {
-            if let Some(entry) = self.entries.get_mut(&name)
-                && let Err(error) = entry.live.forget(&addresses)
-            {
-                report.fail(&name, error);
+        self.apply(again, &mut report);
+        for (name, entry) in &mut self.entries {
+            if let Err(error) = entry.forget() {
+                report.fail(name, error);
             }
         }
         for name in gone {
@@ -164,6 +181,7 @@ impl<N: Namespaces> Backend<N> {
         }
         if !same {
             entry.wanted = Arc::new(render::state(program));
+            entry.purges.extend(invalidate(&entry.program, program));
             entry.program = program.clone();
         }
         if look || !entry.known {
@@ -187,7 +205,7 @@ impl<N: Namespaces> Backend<N> {
         if existed {
             live.observe(&wanted, Some(&self.visitor))?;
         }
-        Ok(Entry { live, program: program.clone(), wanted, known: true })
+        Ok(Entry { live, program: program.clone(), wanted, known: true, purges: BTreeSet::new(), adopted: existed })
     }
 
     /// Reads back a namespace in which something was deleted that other things may have depended on.
@@ -203,7 +221,6 @@ impl<N: Namespaces> Backend<N> {
     fn apply(
         &mut self,
         names: Vec<NamespaceName>,
-        forget: &mut BTreeMap<NamespaceName, BTreeSet<Ipv4Addr>>,
         report: &mut Report,
     ) -> BTreeSet<NamespaceName> {
         let mut works = Vec::new();
@@ -213,10 +230,7 @@ impl<N: Namespaces> Backend<N> {
                 Err(error) => self.failed(&name, error, report),
             }
         }
-        for work in &works {
-            report.changed.push(work.name.clone());
-            forget.entry(work.name.clone()).or_default().extend(&work.delta.forget);
-        }
+        report.changed.extend(works.iter().map(|work| work.name.clone()));
         self.step(&mut works, report, |entry, work, _| entry.live.close(&work.delta));
         for opens_only in [false, true] {
             self.step(&mut works, report, |entry, work, _| {
@@ -236,6 +250,7 @@ impl<N: Namespaces> Backend<N> {
             entry.live.state = work.wanted.clone();
             Ok(())
         });
+        self.step(&mut works, report, |entry, work, _| entry.live.await_links(&work.delta));
         again.extend(works.into_iter().filter(|work| !work.delta.addresses_gone.is_empty()).map(|work| work.name));
         again
     }

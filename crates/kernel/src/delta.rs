@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use enishi_fabric::InterfaceName;
 
-use crate::netstate::{Address, Data, Key, NetState, Ownership, PolicyRule, RouteKey, Set, Table, Value};
+use crate::netstate::{Address, NetState, Ownership, PolicyRule, RouteKey};
 
 /// The changes outside of nftables, which [`crate::transaction`] does in one step of its own. New things are taken from
 /// the new state, old ones from the old.
@@ -37,8 +37,6 @@ pub struct Delta {
     pub sysctls: Vec<String>,
     /// Whether the nftables table differs.
     pub filter: bool,
-    /// Addresses whose tracked connections to forget.
-    pub forget: BTreeSet<Ipv4Addr>,
 }
 
 impl Delta {
@@ -48,9 +46,9 @@ impl Delta {
         delta.links(old, new);
         // What hangs on an interface that goes away is gone with it.
         let remains = |interface: &InterfaceName| !delta.links_gone.contains(interface) && !delta.links_new.contains(interface);
+        // `ipv4/conf/eth0/…`, `ipv4/neigh/eth0/…`
         let device_is_new = |path: &str| {
-            let device = path.split("/conf/").nth(1).and_then(|rest| rest.split('/').next());
-            device.is_some_and(|device| delta.links_new.iter().any(|name| name.as_str() == device))
+            path.split('/').nth(2).is_some_and(|device| delta.links_new.iter().any(|name| name.as_str() == device))
         };
 
         let mut rest = Delta::default();
@@ -76,8 +74,6 @@ impl Delta {
         rest.sysctls =
             new.sysctls.iter().filter(|(path, value)| !written(path, value)).map(|(path, _)| path.clone()).collect();
         rest.filter = old.filter != new.filter;
-        rest.forget = forgotten(old.filter.as_deref(), new.filter.as_deref());
-        rest.forget.extend(addresses_behind(&delta.links_new, old.filter.as_deref()));
         Delta { links_gone: delta.links_gone, links_new: delta.links_new, links_changed: delta.links_changed, ..rest }
     }
 
@@ -101,30 +97,4 @@ impl Delta {
             }
         }
     }
-}
-
-/// The addresses in keys that went away, or map to something else now, in sets that say so ([`Set::invalidates`]).
-fn forgotten(old: Option<&Table>, new: Option<&Table>) -> BTreeSet<Ipv4Addr> {
-    let Some(old) = old else { return BTreeSet::new() };
-    let mut forgotten = BTreeSet::new();
-    for (name, was) in old.sets.iter().filter(|(_, set)| set.invalidates) {
-        let now = new.and_then(|table| table.sets.get(name));
-        if now == Some(was) {
-            continue;
-        }
-        let kept = |key: &Key, data: &Data| now.is_some_and(|set| set.elements.get(key) == Some(data));
-        forgotten.extend(was.elements.iter().filter(|(key, data)| !kept(key, data)).flat_map(|(key, _)| addresses(key)));
-    }
-    forgotten
-}
-
-/// The addresses that such sets place behind these interfaces: whoever had them is gone with the interface.
-fn addresses_behind(interfaces: &[InterfaceName], table: Option<&Table>) -> BTreeSet<Ipv4Addr> {
-    let behind = |key: &Key| key.iter().any(|part| matches!(part, Value::Interface(name) if interfaces.contains(name)));
-    let sets = table.into_iter().flat_map(|table| table.sets.values()).filter(|set: &&std::sync::Arc<Set>| set.invalidates);
-    sets.flat_map(|set| set.elements.keys()).filter(|key| behind(key)).flat_map(addresses).collect()
-}
-
-fn addresses(key: &Key) -> impl Iterator<Item = Ipv4Addr> {
-    key.iter().filter_map(|part| if let Value::Address(address) = part { Some(*address) } else { None })
 }

@@ -1,13 +1,13 @@
 //! One namespace at work: its sockets, what is known to be in it, and the steps that change it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use enishi_fabric::InterfaceName;
+use enishi_fabric::{InterfaceName, Packet};
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
@@ -17,10 +17,14 @@ use crate::netlink::message::Message;
 use crate::netlink::nftables::{self, CommitError};
 use crate::netlink::socket::Socket;
 use crate::netlink::{conntrack, route};
-use crate::netstate::{LOOPBACK, NetState, Ownership, RouteTarget, TableError};
+use crate::netstate::{LOOPBACK, loopback, NetState, Ownership, RouteTarget, TableError};
 use crate::observe;
 use crate::sysctl;
 use crate::transaction::{Handles, Transaction};
+
+/// How long an interface may take to come up: tens of microseconds on an idle machine.
+const LINK_PATIENCE: Duration = Duration::from_secs(2);
+const LINK_PAUSE: Duration = Duration::from_micros(100);
 
 /// Why a namespace is not as it has to be.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +91,8 @@ impl Live {
         })?;
         route.requests(&mut [route::link_up(LOOPBACK)])?;
         let generation = Arc::new(AtomicU32::new(nftables::generation(&mut netfilter)?));
-        let mut indexes = BTreeMap::new();
-        indexes.extend(InterfaceName::new(LOOPBACK).ok().map(|name| (name, 1)));
+        // In every namespace, as it is its first interface.
+        let indexes = BTreeMap::from([(loopback(), 1)]);
         let state = Arc::default();
         let live = Live { fd, route, netfilter, indexes, handles: Handles::default(), generation, state };
         Ok((live, listeners))
@@ -191,13 +195,13 @@ impl Live {
     /// Third step: learns the numbers of new interfaces and sets what differs on others.
     pub(crate) fn links(&mut self, delta: &Delta, wanted: &NetState) -> Result<(), ApplyError> {
         for name in &delta.links_new {
-            let link = self.route.ask(route::get_link(name), || None, |link, message| *link = route::parse_link(message));
-            let link = link?.ok_or_else(|| io::Error::other(format!("the interface {name} cannot be read back")))?;
+            let link = self.link(name)?;
             self.indexes.insert(link.name, link.index);
         }
         let changed = delta.links_changed.iter().filter_map(|name| Some((name, wanted.links.get(name)?)));
         let changed = changed.map(|(name, link)| route::set_link(route::VethEnd { name, mac: link.mac, mtu: link.mtu }));
-        let requests = changed.collect();
+        let mut requests: Vec<_> = delta.links_new.iter().map(|name| route::link_up(name.as_str())).collect();
+        requests.extend(changed);
         self.change(requests, "set an interface")
     }
 
@@ -241,11 +245,30 @@ impl Live {
         self.delete(requests, "delete addresses")
     }
 
-    /// Last step: forgets the connections of addresses that are somebody else's now.
-    pub(crate) fn forget(&mut self, addresses: &BTreeSet<Ipv4Addr>) -> Result<(), ApplyError> {
-        if !addresses.is_empty() {
-            conntrack::forget(&mut self.netfilter, addresses)?;
+    /// Fifth step: waits until new interfaces pass packets. The kernel connects the end that came up first to the other
+    /// from a work queue; until then it drops what is sent.
+    pub(crate) fn await_links(&mut self, delta: &Delta) -> Result<(), ApplyError> {
+        let deadline = Instant::now() + LINK_PATIENCE;
+        for name in &delta.links_new {
+            while !self.link(name)?.running {
+                if Instant::now() > deadline {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("{name} does not come up")).into());
+                }
+                std::thread::sleep(LINK_PAUSE);
+            }
         }
+        Ok(())
+    }
+
+    fn link(&mut self, name: &InterfaceName) -> io::Result<route::Link> {
+        let link = self.route.ask(route::get_link(name), || None, |link, message| *link = route::parse_link(message))?;
+        link.ok_or_else(|| io::Error::other(format!("the interface {name} cannot be read back")))
+    }
+
+    /// Last step: forgets the tracked connections for which `ends` says so of their two tuples.
+    pub(crate) fn forget(&mut self, ends: impl Fn(Packet, Packet) -> bool) -> Result<(), ApplyError> {
+        let count = conntrack::forget(&mut self.netfilter, ends)?;
+        tracing::debug!(count, "connections forgotten");
         Ok(())
     }
 

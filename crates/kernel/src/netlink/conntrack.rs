@@ -1,9 +1,9 @@
-//! The connection tracking family (`linux/netfilter/nfnetlink_conntrack.h`): forgetting connections by address.
+//! The connection tracking family (`linux/netfilter/nfnetlink_conntrack.h`): forgetting connections.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 
+use enishi_fabric::{Packet, Transport};
 use nix::errno::Errno;
 
 use super::message::{Attributes, Message, Received};
@@ -19,14 +19,30 @@ const REPLY: u16 = 2;
 const IDENTITY: u16 = 12;
 const ZONE: u16 = 18;
 const TUPLE_ADDRESSES: u16 = 1;
+const TUPLE_PROTOCOL: u16 = 2;
 const SOURCE: u16 = 1;
 const DESTINATION: u16 = 2;
+const PROTOCOL_NUMBER: u16 = 1;
+const SOURCE_PORT: u16 = 2;
+const DESTINATION_PORT: u16 = 3;
+const ICMP_IDENTIFIER: u16 = 4;
+const ICMP_TYPE: u16 = 5;
 
-/// Forgets every connection that has one of these addresses on either side of either direction. Returns how many.
-pub(crate) fn forget(socket: &mut Socket, addresses: &BTreeSet<Ipv4Addr>) -> io::Result<usize> {
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ECHO_REPLY: u8 = 0;
+const ECHO_REQUEST: u8 = 8;
+
+/// Forgets every connection for which `ends` says so of its original and its reply tuple. Returns how many.
+pub(crate) fn forget(socket: &mut Socket, ends: impl Fn(Packet, Packet) -> bool) -> io::Result<usize> {
     let request = Message::new(GET, 0).fixed(&HEADER);
     let mut deletions: Vec<Message> = socket.dump(request, Vec::new, |deletions, entry| {
-        if uses(entry, addresses) {
+        let attributes = entry.attributes(FIXED);
+        let tuple = |kind| attributes.find_kind(kind).and_then(|bytes| parse_tuple(Attributes(bytes)));
+        if let (Some(original), Some(reply)) = (tuple(ORIGINAL), tuple(REPLY))
+            && ends(original, reply)
+        {
             deletions.push(delete(entry));
         }
     })?;
@@ -41,20 +57,22 @@ pub(crate) fn forget(socket: &mut Socket, addresses: &BTreeSet<Ipv4Addr>) -> io:
     Ok(outcomes.len())
 }
 
-/// Forgets every connection of the namespace.
-pub(crate) fn forget_all(socket: &mut Socket) -> io::Result<()> {
-    let outcomes = socket.requests(&mut [Message::new(DELETE, 0).fixed(&HEADER)])?;
-    outcomes.into_iter().try_for_each(|outcome| outcome.map_err(io::Error::from))
-}
-
-fn uses(entry: Received<'_>, addresses: &BTreeSet<Ipv4Addr>) -> bool {
-    let attributes = entry.attributes(FIXED);
-    [ORIGINAL, REPLY].iter().filter_map(|kind| attributes.find_kind(*kind)).any(|tuple| {
-        let parts = Attributes(Attributes(tuple).find_kind(TUPLE_ADDRESSES).unwrap_or_default());
-        [SOURCE, DESTINATION].iter().filter_map(|kind| parts.find_kind(*kind)).any(|bytes| {
-            <[u8; 4]>::try_from(bytes).is_ok_and(|octets| addresses.contains(&Ipv4Addr::from(octets)))
-        })
-    })
+fn parse_tuple(tuple: Attributes<'_>) -> Option<Packet> {
+    let addresses = Attributes(tuple.find_kind(TUPLE_ADDRESSES)?);
+    let address = |kind| Some(Ipv4Addr::from(<[u8; 4]>::try_from(addresses.find_kind(kind)?).ok()?));
+    let protocol = Attributes(tuple.find_kind(TUPLE_PROTOCOL)?);
+    let short = |kind| Some(u16::from_be_bytes(protocol.find_kind(kind)?.try_into().ok()?));
+    let byte = |kind| protocol.find_kind(kind).and_then(|bytes| bytes.first().copied());
+    let ports = || Some((short(SOURCE_PORT)?, short(DESTINATION_PORT)?));
+    let transport = match (byte(PROTOCOL_NUMBER)?, byte(ICMP_TYPE)) {
+        (TCP, _) => ports().map(|(from, to)| Transport::Tcp(from, to))?,
+        (UDP, _) => ports().map(|(from, to)| Transport::Udp(from, to))?,
+        (ICMP, Some(kind @ (ECHO_REPLY | ECHO_REQUEST))) => {
+            Transport::Echo { id: short(ICMP_IDENTIFIER)?, reply: kind == ECHO_REPLY }
+        }
+        (number, _) => Transport::Other(number),
+    };
+    Some(Packet { source: address(SOURCE)?, destination: address(DESTINATION)?, transport })
 }
 
 /// The request that deletes just this entry: its number guards against a new one with the same tuple.
@@ -62,12 +80,10 @@ fn delete(entry: Received<'_>) -> Message {
     let mut message = Message::new(DELETE, 0).fixed(&HEADER);
     let attributes = entry.attributes(FIXED);
     for kind in [ORIGINAL, IDENTITY, ZONE] {
-        if let Some(payload) = attributes.find_kind(kind) {
-            if kind == ORIGINAL {
-                message.nest(kind, |tuple| tuple.raw(payload));
-            } else {
-                message.attribute(kind, payload);
-            }
+        match attributes.find_kind(kind) {
+            Some(tuple) if kind == ORIGINAL => message.nest(kind, |nest| nest.raw(tuple)),
+            Some(number) => message.attribute(kind, number),
+            None => {}
         }
     }
     message

@@ -27,6 +27,7 @@ const GETRULE: u16 = 34;
 
 const INET: u8 = 2;
 const UP: u32 = 1;
+const RUNNING: u32 = 0x40;
 
 const LINK_ADDRESS: u16 = 1;
 const LINK_NAME: u16 = 3;
@@ -103,7 +104,7 @@ fn veth_end(message: &mut Message, end: VethEnd<'_>) {
     message.host32(LINK_MTU, end.mtu.into());
 }
 
-/// Makes a veth pair, both ends up: `here` in the socket's namespace, `there` in another.
+/// Makes a veth pair: `here` in the socket's namespace and up, `there` in another and down.
 pub(crate) fn add_veth(here: VethEnd<'_>, there: VethEnd<'_>, namespace: BorrowedFd<'_>) -> Message {
     let mut message = Message::new(NEWLINK, CREATE | EXCLUSIVE).fixed(&link_header(UP, UP));
     veth_end(&mut message, here);
@@ -111,7 +112,8 @@ pub(crate) fn add_veth(here: VethEnd<'_>, there: VethEnd<'_>, namespace: Borrowe
         info.text(INFO_KIND, "veth");
         info.nest(INFO_DATA, |data| {
             data.nest(VETH_PEER, |peer| {
-                peer.raw(&link_header(UP, UP));
+                // It cannot be up before it has a peer.
+                peer.raw(&link_header(0, 0));
                 veth_end(peer, there);
                 peer.host32(LINK_NAMESPACE_FD, namespace.as_raw_fd().cast_unsigned());
             });
@@ -163,18 +165,22 @@ pub(crate) struct Link {
     pub(crate) mac: Option<Mac>,
     pub(crate) mtu: u32,
     pub(crate) up: bool,
+    /// Whether it passes packets: both ends are up and the kernel has acted on it.
+    pub(crate) running: bool,
 }
 
 /// Parses an answer to [`get_links`] or [`get_link`].
 pub(crate) fn parse_link(message: Received<'_>) -> Option<Link> {
     let attributes = message.attributes(16);
     let name = string(attributes.find_kind(LINK_NAME)?)?;
+    let flags = number(message.payload, 8)?;
     Some(Link {
         index: number(message.payload, 4)?,
         name: InterfaceName::new(name).ok()?,
         mac: attributes.find_kind(LINK_ADDRESS).and_then(|bytes| Some(Mac(bytes.try_into().ok()?))),
         mtu: attributes.find_kind(LINK_MTU).and_then(|bytes| number(bytes, 0)).unwrap_or(0),
-        up: number(message.payload, 8)? & UP != 0,
+        up: flags & UP != 0,
+        running: flags & RUNNING != 0,
     })
 }
 

@@ -296,9 +296,6 @@ pub struct Set {
     pub data: DataKind,
     /// Elements are blocks of addresses; the key has one part. Overlapping blocks are merged before the kernel sees them.
     pub interval: bool,
-    /// When an element goes away, or maps to something else, the tracked connections that use an address of its key go
-    /// with it: they belonged to who had the address.
-    pub invalidates: bool,
     /// The elements.
     pub elements: BTreeMap<Key, Data>,
 }
@@ -311,18 +308,13 @@ impl Set {
 
     /// An empty map from these kinds of key.
     pub fn map(key: impl Into<Vec<Kind>>, data: DataKind) -> Self {
-        Set { key: key.into(), data, interval: false, invalidates: false, elements: BTreeMap::new() }
+        Set { key: key.into(), data, interval: false, elements: BTreeMap::new() }
     }
 
     /// A set of address blocks.
     pub fn networks(blocks: impl IntoIterator<Item = Cidr>) -> Self {
         let elements = blocks.into_iter().map(|block| (vec![Value::Network(block)], Data::Member)).collect();
         Set { interval: true, elements, ..Set::of([Kind::Address]) }
-    }
-
-    /// The same with [`Set::invalidates`].
-    pub fn invalidating(self) -> Self {
-        Set { invalidates: true, ..self }
     }
 
     /// The same with these elements too.

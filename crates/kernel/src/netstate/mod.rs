@@ -23,6 +23,12 @@ pub const LOOPBACK: &str = "lo";
 /// The routing table that the kernel looks up last.
 pub const MAIN_TABLE: u32 = 254;
 
+/// [`LOOPBACK`] as a name.
+pub(crate) fn loopback() -> InterfaceName {
+    #[expect(clippy::expect_used, reason = "a constant that satisfies the rules of names")]
+    InterfaceName::new(LOOPBACK).expect("two letters")
+}
+
 /// The desired state of one network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetState {

@@ -104,9 +104,6 @@ impl Display for Table {
             if set.interval {
                 writeln!(f, "\t\tflags interval")?;
             }
-            if set.invalidates {
-                writeln!(f, "\t\t# connections of removed elements are forgotten")?;
-            }
             for (key, data) in &set.elements {
                 write!(f, "\t\t{}", joined(key, " . "))?;
                 match data {

@@ -38,15 +38,6 @@ pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut NetSta
             });
         }
     }
-    // A device is the way to its own subnet, the earliest where several are in one.
-    for device in host.devices.iter().skip(1) {
-        let key = RouteKey::new(MAIN_TABLE, device.subnet);
-        let taken = host.devices.first().is_some_and(|first| first.subnet == device.subnet);
-        if !taken && !state.routes.contains_key(&key) {
-            let source = device.addresses.first().copied();
-            add_route(state, key, &device.interface, Some(device.gateway), source);
-        }
-    }
 }
 
 /// A device's addresses and the neighbour that is its gateway.

@@ -2,22 +2,20 @@
 //! VPC has mapped to it.
 
 use enishi_fabric::program::{Internet, NamespaceProgram};
-use enishi_fabric::{Cidr, InterfaceName};
+use enishi_fabric::Cidr;
 
-use super::{add_address, add_next_hop, add_route, set};
-use crate::netstate::{LOOPBACK, MAIN_TABLE, NetState, RouteKey, RouteTarget};
+use super::{add_address, add_next_hop, add_route, loopback, set};
+use crate::netstate::{MAIN_TABLE, NetState, RouteKey, RouteTarget};
 
 pub(super) fn render(program: &NamespaceProgram, internet: &Internet, state: &mut NetState) {
     set(state, "ipv4/ip_forward", 1);
     let main = |destination| RouteKey::new(MAIN_TABLE, destination);
-    if let Ok(loopback) = InterfaceName::new(LOOPBACK) {
-        add_address(state, &loopback, internet.address, 32);
-        for block in [Cidr::EVERYWHERE, internet.hosts] {
-            state.routes.insert(main(block), RouteTarget::Local { interface: loopback.clone() });
-        }
-    }
+    add_address(state, &loopback(), internet.address, 32);
     for block in internet.unrouted.iter().chain([&internet.pool]) {
         state.routes.insert(main(*block), RouteTarget::Blackhole);
+    }
+    for block in [Cidr::EVERYWHERE, internet.hosts] {
+        state.routes.insert(main(block), RouteTarget::Local { interface: loopback() });
     }
     for (name, interface) in &program.interfaces {
         add_next_hop(state, name, Some(interface), internet.next_hop);

@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 use enishi_fabric::program::{Interface, NamespaceProgram, Role};
 use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, PortRange, Protocol, TrafficMatch};
 
+use crate::netstate::loopback;
 use crate::netstate::{Address, Clause, Data, Field, Key, Link, NetState, RouteKey, RouteTarget, Value};
 
 /// The state that the program asks for.
@@ -35,14 +36,14 @@ pub fn state(program: &NamespaceProgram) -> NetState {
 /// What hosts' distributions set differently, on `all`, `default` and every device: routes here are asymmetric on
 /// purpose, and nobody is to be told of a shorter way around a filter. IPv6 is not part of a program yet.
 fn set_common_sysctls(state: &mut NetState) {
-    let devices = state.links.keys().map(|name| name.as_str()).chain(["all", "default"]);
+    let links = state.links.keys().map(|name| name.as_str());
     let mut values = Vec::new();
-    for device in devices {
+    for device in links.clone().chain(["all", "default"]) {
         for setting in ["rp_filter", "send_redirects", "accept_redirects"] {
             values.push((format!("ipv4/conf/{device}/{setting}"), "0"));
         }
     }
-    values.push(("ipv4/neigh/default/proxy_delay".to_owned(), "0"));
+    values.extend(links.map(|device| (format!("ipv4/neigh/{device}/proxy_delay"), "0")));
     for device in ["all", "default"] {
         values.push((format!("ipv6/conf/{device}/disable_ipv6"), "1"));
     }

@@ -1,8 +1,8 @@
 //! A NAT gateway: rewrites the source of what it forwards to its own private addresses and sends it back to the router.
 //!
-//! AWS ("NAT gateway basics" in the VPC guide): TCP, UDP and ICMP only; up to 55,000 connections to one destination per
-//! address, from ports 1024 to 65535; a connection idle for 350 seconds is forgotten, and a packet of it is then answered
-//! with a reset. It admits no flow from outside.
+//! AWS ("NAT gateway basics" in the VPC guide): up to 55,000 connections to one destination per address, from ports 1024
+//! to 65535; a connection idle for 350 seconds is forgotten, and a packet of it is then answered with a reset. It admits no
+//! flow from outside.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use enishi_fabric::program::{NamespaceProgram, NatGateway};
 use enishi_fabric::{Cidr, PortRange};
 
-use super::{add_route, behind, host, set};
+use super::{add_route, host, set};
 use crate::netstate::{
     BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, NetState, RejectWith,
     RouteKey, Rule, Set, Table, Value, Verdict,
@@ -49,7 +49,7 @@ fn table(gateway: &NatGateway) -> Table {
         rule(vec![state(Field::INVALID), is(TCP), Clause::Reject(RejectWith::TcpReset)]),
         rule(vec![state(Field::INVALID), Clause::Then(Verdict::Drop)]),
     ];
-    forward.extend([TCP, UDP, ICMP].map(|protocol| rule(vec![is(protocol), accept()])));
+    forward.push(rule(vec![accept()]));
     let forward = Chain { base: base(Hook::Forward, ChainKind::Filter, 0, false), rules: forward };
 
     let mut sets = BTreeMap::new();
@@ -59,9 +59,6 @@ fn table(gateway: &NatGateway) -> Table {
     let postrouting =
         Chain { base: base(Hook::Postrouting, ChainKind::Nat, 100, true), rules: translate.into_iter().collect() };
 
-    let kept = gateway.device.addresses.iter().map(|address| (behind(&gateway.device.interface, *address), Data::Member));
-    let own = Set::of([Kind::Interface, Kind::Address]).invalidating().with(kept);
-    sets.insert("addresses".into(), Arc::new(own));
     let chains = [("input", input), ("forward", forward), ("source", postrouting)];
     Table { chains: chains.into_iter().map(|(name, chain)| (name.into(), Arc::new(chain))).collect(), sets }
 }
@@ -82,6 +79,4 @@ fn sources(addresses: &[Ipv4Addr], sets: &mut BTreeMap<Arc<str>, Arc<Set>>) -> O
     }
 }
 
-const ICMP: u8 = 1;
 const TCP: u8 = 6;
-const UDP: u8 = 17;

@@ -8,8 +8,9 @@
 //! | `acl` | forward -30 | network ACLs: out of the source subnet, into the target subnet |
 //! | `egress` | forward -20 | tracked? the sender's groups |
 //! | `ingress` | forward -10 | tracked? the receiver's groups |
-//! | `deliver` | forward 0 | destination check; the internet gateway passes mapped sources only |
+//! | `deliver` | forward 0 | destination check |
 //! | `igw-out` | postrouting 100, nat | internet gateway, out |
+//! | `igw-mapped` | postrouting 150 | internet gateway, out: what was not translated is dropped |
 //!
 //! Two bits of the connection mark say which end of a flow is untracked, as classified by its first packet: bit 0 the
 //! sender's, bit 1 the receiver's. Packets of an untracked end are judged one by one by that end's groups.
@@ -23,9 +24,9 @@ use std::sync::Arc;
 use enishi_fabric::program::{self, InternetPort, NamespaceProgram, NetworkAcl, Router};
 use enishi_fabric::{Cidr, InterfaceName};
 
-use super::{add_address, add_next_hop, add_route, behind, member, set, traffic, within};
+use super::{add_address, add_next_hop, add_route, behind, loopback, member, set, traffic, within};
 use crate::netstate::{
-    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, LOOPBACK, MAIN_TABLE, MarkSource, NatAddress,
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, MarkSource, NatAddress,
     NetState, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
 };
 
@@ -48,10 +49,8 @@ pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut 
 }
 
 fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut NetState) {
-    if let Ok(loopback) = InterfaceName::new(LOOPBACK) {
-        for service in &router.services {
-            add_address(state, &loopback, *service, 32);
-        }
+    for service in &router.services {
+        add_address(state, &loopback(), *service, 32);
     }
     for (name, eni) in &router.enis {
         for address in &eni.addresses {
@@ -68,23 +67,7 @@ fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut NetState
 fn routes(router: &Router, state: &mut NetState) {
     for (id, table) in &router.tables {
         for (destination, route) in &table.routes {
-            let key = RouteKey::new(id.0, *destination);
-            match &route.target {
-                program::RouteTarget::Local => {
-                    state.routes.insert(key, RouteTarget::Throw);
-                }
-                program::RouteTarget::Eni { interface, via, .. } => {
-                    add_route(state, key, interface, Some(*via), None);
-                }
-                program::RouteTarget::Internet => {
-                    if let Some(port) = &router.internet {
-                        add_route(state, key, &port.interface, Some(port.next_hop), None);
-                    }
-                }
-                program::RouteTarget::Blackhole => {
-                    state.routes.insert(key, RouteTarget::Blackhole);
-                }
-            }
+            state.routes.insert(RouteKey::new(id.0, *destination), target(router, &route.target));
         }
     }
     for (name, eni) in &router.enis {
@@ -102,6 +85,21 @@ fn routes(router: &Router, state: &mut NetState) {
             input: None,
             table: subnet.table.0,
         });
+    }
+}
+
+/// A target that does not exist is a blackhole, as AWS shows it.
+fn target(router: &Router, target: &program::RouteTarget) -> RouteTarget {
+    let out = |interface: &InterfaceName, via| {
+        RouteTarget::Unicast { interface: interface.clone(), via: Some(via), source: None }
+    };
+    match target {
+        program::RouteTarget::Local => RouteTarget::Throw,
+        program::RouteTarget::Eni { interface, via, .. } if router.enis.contains_key(interface) => out(interface, *via),
+        program::RouteTarget::Internet => {
+            router.internet.as_ref().map_or(RouteTarget::Blackhole, |port| out(&port.interface, port.next_hop))
+        }
+        program::RouteTarget::Eni { .. } | program::RouteTarget::Blackhole => RouteTarget::Blackhole,
     }
 }
 
@@ -130,7 +128,7 @@ impl Builder<'_> {
         let owned = router.enis.iter().flat_map(|(name, eni)| {
             eni.addresses.iter().map(|address| (behind(name, *address), Data::Member))
         });
-        self.set("addresses", Set::of([Kind::Interface, Kind::Address]).invalidating().with(owned));
+        self.set("addresses", Set::of([Kind::Interface, Kind::Address]).with(owned));
         let checked = router.enis.iter().filter(|(_, eni)| eni.source_dest_check);
         let checked = checked.map(|(name, _)| member(Value::Interface(name.clone())));
         self.set("checked", Set::of([Kind::Interface]).with(checked));
@@ -139,11 +137,21 @@ impl Builder<'_> {
         });
         self.set("subnets", Set::map([Kind::Interface], DataKind::Mark).with(marks));
 
-        let mut rules = vec![Rule::new("source check", [
-            Clause::In(vec![Field::Input], "checked".into()),
-            Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
-            Clause::Then(Verdict::Drop),
-        ])];
+        let services = router.services.iter().map(|address| member(Value::Address(*address)));
+        self.set("services", Set::of([Kind::Address]).with(services));
+
+        let mut rules = vec![
+            Rule::new("source check", [
+                Clause::In(vec![Field::Input], "checked".into()),
+                Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
+                Clause::Then(Verdict::Drop),
+            ]),
+            Rule::new("source is the router's", [
+                Clause::Not(Field::Input, Value::Interface(loopback())),
+                Clause::In(vec![Field::Source], "services".into()),
+                Clause::Then(Verdict::Drop),
+            ]),
+        ];
         if let Some(port) = &router.internet {
             let origin = port.origin.to_string();
             rules.push(Rule::new(origin, [
@@ -188,18 +196,11 @@ impl Builder<'_> {
     }
 
     fn deliver(&mut self) {
-        let mut rules = vec![Rule::new("destination check", [
+        let rules = vec![Rule::new("destination check", [
             Clause::In(vec![Field::Output], "checked".into()),
             Clause::NotIn(vec![Field::Output, Field::Destination], "addresses".into()),
             Clause::Then(Verdict::Drop),
         ])];
-        if let Some(port) = &self.router.internet {
-            rules.push(Rule::new(port.origin.to_string(), [
-                Clause::Is(Field::Output, Value::Interface(port.interface.clone())),
-                Clause::NotIn(vec![Field::Source], "igw-private".into()),
-                Clause::Then(Verdict::Drop),
-            ]));
-        }
         self.base("deliver", Hook::Forward, ChainKind::Filter, 0, true, rules);
     }
 
@@ -208,15 +209,11 @@ impl Builder<'_> {
             let elements = pairs.into_iter().map(|(from, to)| (vec![Value::Address(from)], Data::Address(to)));
             Set::map([Kind::Address], DataKind::Address).with(elements)
         };
-        let members = |addresses: Vec<Ipv4Addr>| {
-            Set::of([Kind::Address]).with(addresses.into_iter().map(|address| member(Value::Address(address))))
-        };
         let mappings = &port.mappings;
-        self.set("igw-private", members(mappings.keys().copied().collect()));
-        self.set("igw-public", members(mappings.values().map(|public| public.address).collect()));
-        // Whoever gets the public address next shall not get the packets of who had it.
+        let public = mappings.values().map(|public| member(Value::Address(public.address)));
+        self.set("igw-public", Set::of([Kind::Address]).with(public));
         let to_private = map(mappings.iter().map(|(private, public)| (public.address, *private)).collect());
-        self.set("igw-to-private", to_private.invalidating());
+        self.set("igw-to-private", to_private);
         self.set("igw-to-public", map(mappings.iter().map(|(private, public)| (*private, public.address)).collect()));
 
         let origin = port.origin.to_string();
@@ -227,7 +224,13 @@ impl Builder<'_> {
         self.base("igw-in", Hook::Prerouting, ChainKind::Nat, -100, true, rules);
         let to_public = NatAddress::Map(vec![Field::Source], "igw-to-public".into());
         let clauses = [Clause::Is(Field::Output, interface()), Clause::SourceNat(to_public, None)];
-        self.base("igw-out", Hook::Postrouting, ChainKind::Nat, 100, true, vec![Rule::new(origin, clauses)]);
+        self.base("igw-out", Hook::Postrouting, ChainKind::Nat, 100, true, vec![Rule::new(origin.clone(), clauses)]);
+        let mapped_only = [
+            Clause::Is(Field::Output, interface()),
+            Clause::NotIn(vec![Field::Source], "igw-public".into()),
+            Clause::Then(Verdict::Drop),
+        ];
+        self.base("igw-mapped", Hook::Postrouting, ChainKind::Filter, 150, true, vec![Rule::new(origin, mapped_only)]);
     }
 
     fn base(&mut self, name: &str, hook: Hook, kind: ChainKind, priority: i32, accept: bool, rules: Vec<Rule>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use enishi_fabric::TrafficMatch;
-use enishi_fabric::program::{Gate, GroupRule, Peer, SecurityGroup};
+use enishi_fabric::program::{Eni, Gate, GroupRule, Peer, SecurityGroup};
 
 use super::{Builder, behind, jump, traffic, within};
 use crate::netstate::{
@@ -57,6 +57,21 @@ impl Side {
         }
     }
 
+    fn rules(self, group: &SecurityGroup) -> &[GroupRule] {
+        match self {
+            Side::Egress => &group.egress,
+            Side::Ingress => &group.ingress,
+        }
+    }
+
+    /// Whether TCP and UDP flows that a rule admits here from everywhere stay untracked at this ENI.
+    fn leaves_untracked(self, eni: &Eni) -> (bool, bool) {
+        match self {
+            Side::Egress => (eni.untracked.egress_tcp, eni.untracked.egress_udp),
+            Side::Ingress => (eni.untracked.ingress_tcp, eni.untracked.ingress_udp),
+        }
+    }
+
     fn other(self) -> Side {
         match self {
             Side::Egress => Side::Ingress,
@@ -82,7 +97,15 @@ impl Builder<'_> {
             self.gate(side);
             self.everywhere(side);
             for (id, group) in &router.groups {
-                self.chain(format!("{id}-{}", side.suffix()), group_rules(group, side));
+                let rules = side.rules(group);
+                let accepted = rules.iter().map(|rule| group_rule(rule, side, Verdict::Accept));
+                self.chain(format!("{id}-{}", side.suffix()), accepted.collect());
+                let everywhere = Verdict::Goto(format!("everywhere-{}", side.suffix()).into());
+                let open = rules.iter().filter(|rule| may_be_untracked(rule));
+                let open: Vec<_> = open.map(|rule| group_rule(rule, side, everywhere.clone())).collect();
+                if !open.is_empty() {
+                    self.chain(format!("{id}-{}-everywhere", side.suffix()), open);
+                }
             }
         }
     }
@@ -95,11 +118,7 @@ impl Builder<'_> {
                 Gate::Open => Data::Verdict(Verdict::Accept),
                 Gate::Groups(groups) => {
                     let chain = format!("{name}-{}", side.suffix());
-                    let groups = groups.iter().map(|group| {
-                        let chain = format!("{group}-{}", side.suffix()).into();
-                        Rule::new(eni.origin.to_string(), [Clause::Then(Verdict::Jump(chain))])
-                    });
-                    self.chain(chain.clone(), groups.collect());
+                    self.chain(chain.clone(), self.eni_rules(eni, groups, side));
                     jump(chain)
                 }
             };
@@ -120,15 +139,31 @@ impl Builder<'_> {
         self.base(side.stage(), Hook::Forward, ChainKind::Filter, priority, false, rules);
     }
 
+    /// The groups of an ENI. If it may leave flows untracked, first the rules that are open to everywhere: any of them
+    /// makes a flow untracked, even if a narrower one admits it too.
+    fn eni_rules(&self, eni: &Eni, groups: &[Arc<str>], side: Side) -> Vec<Rule> {
+        let origin: Arc<str> = eni.origin.to_string().into();
+        let open = |id: &&Arc<str>| {
+            let rules = self.router.groups.get(*id).map(|group| side.rules(group)).unwrap_or_default();
+            side.leaves_untracked(eni) != (false, false) && rules.iter().any(may_be_untracked)
+        };
+        let open = groups.iter().filter(open).map(|id| {
+            let chain = format!("{id}-{}-everywhere", side.suffix()).into();
+            let new = Clause::AnyBit(Field::TrackState, Field::NEW);
+            Rule::new(origin.clone(), [new, Clause::Then(Verdict::Jump(chain))])
+        });
+        let all = groups.iter().map(|id| {
+            let chain = format!("{id}-{}", side.suffix()).into();
+            Rule::new(origin.clone(), [Clause::Then(Verdict::Jump(chain))])
+        });
+        open.chain(all).collect()
+    }
+
     /// Where a rule that admits from everywhere leads: the flow's first packet says whether this end tracks it.
     fn everywhere(&mut self, side: Side) {
         let mut untracked = Set::of([Kind::Interface, Kind::Protocol]);
         for (name, eni) in &self.router.enis {
-            let flags = &eni.untracked;
-            let (tcp, udp) = match side {
-                Side::Egress => (flags.egress_tcp, flags.egress_udp),
-                Side::Ingress => (flags.ingress_tcp, flags.ingress_udp),
-            };
+            let (tcp, udp) = side.leaves_untracked(eni);
             let protocols = [(tcp, TCP), (udp, UDP)];
             untracked.elements.extend(protocols.into_iter().filter(|(is, _)| *is).map(|(_, protocol)| {
                 (vec![Value::Interface(name.clone()), Value::Protocol(protocol)], Data::Member)
@@ -139,11 +174,10 @@ impl Builder<'_> {
         let bit = side.untracked_bit();
         let rules = vec![
             Rule::new("untracked connections", [
-                Clause::AnyBit(Field::TrackState, Field::NEW),
                 Clause::In(vec![side.own(), Field::Protocol], set),
                 Clause::SetTrackMark(MarkSource::Computed(Field::TrackMark, !bit, bit)),
             ]),
-            Rule::new("", [Clause::Then(Verdict::Accept)]),
+            Rule::new("untracked connections", [Clause::Then(Verdict::Accept)]),
         ];
         self.chain(format!("everywhere-{}", side.suffix()), rules);
     }
@@ -163,7 +197,6 @@ fn tracked(side: Side) -> Vec<Rule> {
         ])
     };
     vec![
-        Rule::new("invalid", [state(Field::INVALID), Clause::Then(Verdict::Drop)]),
         Rule::new("related", [state(Field::RELATED), accept()]),
         Rule::new("tracked at both ends", [
             state(Field::ESTABLISHED),
@@ -175,23 +208,16 @@ fn tracked(side: Side) -> Vec<Rule> {
     ]
 }
 
-fn group_rules(group: &SecurityGroup, side: Side) -> Vec<Rule> {
-    let rules = if side == Side::Egress { &group.egress } else { &group.ingress };
-    rules.iter().map(|rule| group_rule(rule, side)).collect()
-}
-
-fn group_rule(rule: &GroupRule, side: Side) -> Rule {
+fn group_rule(rule: &GroupRule, side: Side, verdict: Verdict) -> Rule {
     let mut clauses = traffic(rule.traffic);
     match &rule.peer {
         Peer::Cidr(block) => clauses.extend(within(side.peer()[1], *block)),
         Peer::Group(id) => clauses.push(Clause::In(side.peer().to_vec(), format!("{id}-members").into())),
     }
-    let may_be_untracked =
-        rule.is_everywhere() && matches!(rule.traffic, TrafficMatch::All | TrafficMatch::Tcp(_) | TrafficMatch::Udp(_));
-    clauses.push(Clause::Then(if may_be_untracked {
-        Verdict::Goto(format!("everywhere-{}", side.suffix()).into())
-    } else {
-        Verdict::Accept
-    }));
+    clauses.push(Clause::Then(verdict));
     Rule::new(rule.origin.to_string(), clauses)
+}
+
+fn may_be_untracked(rule: &GroupRule) -> bool {
+    rule.is_everywhere() && matches!(rule.traffic, TrafficMatch::All | TrafficMatch::Tcp(_) | TrafficMatch::Udp(_))
 }

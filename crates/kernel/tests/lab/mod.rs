@@ -1,0 +1,211 @@
+//! Worlds of `fabric`'s tests, built in real namespaces by the backend. Needs root (or a user namespace with its own
+//! network), and leaves nothing behind: the namespaces are held by descriptors of the test's process.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+#[path = "../../../fabric/tests/walk/world.rs"]
+pub mod world;
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use enishi_fabric::program::{Endpoint, Role};
+use enishi_fabric::{Mac, NamespaceName, Program, Transport, walk};
+use enishi_kernel::{Backend, Namespaces, PrivateNamespaces, Report};
+
+pub use world::World;
+
+/// How long a packet that arrives may take, and how long one is waited for that does not.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// Namespaces that outlive a backend, as the daemon's keeper holds them.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<PrivateNamespaces>>);
+
+impl Namespaces for Kept {
+    fn list(&mut self) -> io::Result<Vec<NamespaceName>> {
+        self.0.lock().unwrap().list()
+    }
+
+    fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
+        self.0.lock().unwrap().create(name)
+    }
+
+    fn open(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
+        self.0.lock().unwrap().open(name)
+    }
+
+    fn delete(&mut self, name: &NamespaceName) -> io::Result<()> {
+        self.0.lock().unwrap().delete(name)
+    }
+}
+
+/// A world that runs.
+pub struct Lab {
+    pub backend: Backend<Kept>,
+    pub program: Program,
+    pub kept: Kept,
+    notices: Receiver<()>,
+}
+
+impl Lab {
+    pub fn new(world: &World) -> Self {
+        let mut lab = Lab::adopt(Kept::default(), Program::default());
+        lab.change(world);
+        lab
+    }
+
+    /// A backend that finds namespaces of an earlier one.
+    pub fn adopt(kept: Kept, program: Program) -> Self {
+        let (notify, notices) = channel();
+        let notify = Mutex::new(notify);
+        let backend = Backend::new(kept.clone(), move || {
+            let _ = notify.lock().unwrap().send(());
+        });
+        Lab { backend: backend.unwrap(), program, kept, notices }
+    }
+
+    /// Runs another world from now on.
+    pub fn change(&mut self, world: &World) -> Report {
+        self.program = plugged(world.program(), &self.program);
+        self.reconcile()
+    }
+
+    pub fn reconcile(&mut self) -> Report {
+        assert_sound(self.backend.reconcile(&self.program))
+    }
+
+    /// Waits until the backend says that somebody else changed something, then reconciles; until `healed` holds.
+    pub fn heal(&mut self, mut healed: impl FnMut(&mut Lab) -> bool) -> Duration {
+        let start = Instant::now();
+        while !healed(self) {
+            let left = PATIENCE.checked_sub(start.elapsed()).expect("healed in time");
+            self.notices.recv_timeout(left).expect("the backend notices");
+            self.reconcile();
+        }
+        start.elapsed()
+    }
+
+    /// Runs `work` inside a namespace.
+    pub fn inside<T: Send + 'static>(&mut self, namespace: &str, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let fd = self.kept.open(&NamespaceName::new(namespace))?;
+        self.backend.visitor().visit(fd.as_fd(), work)
+    }
+
+    /// Runs a command inside a namespace; it must succeed.
+    pub fn run(&mut self, namespace: &str, command: &str) -> String {
+        let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
+        let output = self.inside(namespace, move || Command::new(&words[0]).args(&words[1..]).output()).unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Sends the first UDP packet of a flow (as `world::flow` reads it) and its answer, and asserts that both fare as the
+    /// model says: who gets it, from which address, and whether the answer comes back.
+    #[track_caller]
+    pub fn agrees(&mut self, text: &str) -> bool {
+        let flow = world::flow(&self.program, text);
+        let expected = walk(&self.program, &flow);
+        let seen = self.probe(text);
+        let model = expected.is_accepted().then(|| {
+            let packet = expected.last_packet();
+            (packet.source, true)
+        });
+        let seen = seen.map(|(source, answered)| (*source.ip(), answered));
+        assert_eq!(seen, model, "{text}: the kernel (left) and the model disagree\n{}", expected.hop_by_hop());
+        seen.is_some()
+    }
+
+    /// Sends a UDP packet and its answer: the source that the receiver saw, and whether the answer came back.
+    pub fn probe(&mut self, text: &str) -> Option<(SocketAddrV4, bool)> {
+        let flow = world::flow(&self.program, text);
+        let Transport::Udp(from, to) = flow.packet.transport else { panic!("{text}: only UDP") };
+        let receivers: Vec<UdpSocket> =
+            self.receivers(&flow.from).iter().map(|name| self.udp(name, Ipv4Addr::UNSPECIFIED, to)).collect();
+        let sender = self.udp(flow.from.as_str(), flow.packet.source, from);
+        let destination = SocketAddrV4::new(flow.packet.destination, to);
+        // A blackhole refuses at once.
+        let _ = sender.send_to(b"probe", destination);
+        let (receiver, source) = first_arrival(&receivers)?;
+        receiver.send_to(b"reply", source).unwrap();
+        let answered = first_arrival(std::slice::from_ref(&sender)).is_some_and(|(_, from)| from == destination);
+        Some((source, answered))
+    }
+
+    fn receivers(&self, sender: &NamespaceName) -> Vec<String> {
+        let end = |role: &Role| matches!(role, Role::Host(_) | Role::Internet(_));
+        let all = self.program.namespaces.iter().filter(|(name, program)| *name != sender && end(&program.role));
+        all.map(|(name, _)| name.to_string()).collect()
+    }
+
+    pub fn udp(&mut self, namespace: &str, address: Ipv4Addr, port: u16) -> UdpSocket {
+        let socket = self.inside(namespace, move || UdpSocket::bind((address, port))).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    pub fn listen(&mut self, namespace: &str, port: u16) -> TcpListener {
+        self.inside(namespace, move || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap()
+    }
+
+    pub fn connect(&mut self, namespace: &str, to: &str) -> io::Result<TcpStream> {
+        let to = to.parse().unwrap();
+        self.inside(namespace, move || TcpStream::connect_timeout(&to, Duration::from_millis(300)))
+    }
+}
+
+#[track_caller]
+pub fn assert_sound(report: Report) -> Report {
+    let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    report
+}
+
+/// Polls sockets until one has a datagram.
+fn first_arrival(sockets: &[UdpSocket]) -> Option<(&UdpSocket, SocketAddrV4)> {
+    let start = Instant::now();
+    let mut buffer = [0; 64];
+    while start.elapsed() < SILENCE {
+        for socket in sockets {
+            if let Ok((_, std::net::SocketAddr::V4(source))) = socket.recv_from(&mut buffer) {
+                return Some((socket, source));
+            }
+        }
+        std::thread::yield_now();
+    }
+    None
+}
+
+/// Gives every interface an Ethernet address of its own, which `fabric`'s tests do not need; namespaces that are as
+/// before keep their pointer, as the compiler's do.
+pub fn plugged(mut program: Program, before: &Program) -> Program {
+    for (name, namespace) in &mut program.namespaces {
+        let namespace = Arc::make_mut(namespace);
+        for (interface, end) in &mut namespace.interfaces {
+            let own = Endpoint { namespace: name.clone(), interface: interface.clone() };
+            end.mac = mac(&own);
+            end.peer_mac = mac(&end.peer);
+        }
+    }
+    for (name, namespace) in &mut program.namespaces {
+        if let Some(same) = before.namespaces.get(name).filter(|before| *before == namespace) {
+            *namespace = same.clone();
+        }
+    }
+    program
+}
+
+fn mac(end: &Endpoint) -> Mac {
+    let mut hasher = DefaultHasher::new();
+    (end.namespace.as_str(), end.interface.as_str()).hash(&mut hasher);
+    let [a, b, c, d, e, ..] = hasher.finish().to_ne_bytes();
+    Mac([2, a, b, c, d, e])
+}
