@@ -9,7 +9,7 @@
 //! ```text
 //!  daemon ──┐                        ┌─ network namespaces, pinned as open descriptors
 //!  CLI    ──┼── Client ══ socket ══ keeper (one thread, poll loop)
-//!  daemon ──┘   SOCK_SEQPACKET       ├─ instance: pid 1 = [`init`] in its own mount, pid, uts, ipc namespaces
+//!  daemon ──┘   SOCK_SEQPACKET       ├─ instance: pid 1 = init in its own mount, pid, uts, ipc namespaces
 //!               JSON + SCM_RIGHTS    ├─ instance …
 //!                                    └─ pod: pid 1 that holds the commands run in a bare network namespace
 //! ```
@@ -21,7 +21,7 @@
 //! * [`console`] is the bounded file behind `GetConsoleOutput`; [`probe`] is what `enishi doctor` asks.
 //!
 //! # Invariants
-//! * The keeper has one thread for its whole life ([`syscall::SingleThread`] is the proof), so a forked child may run any code.
+//! * The keeper has one thread for its whole life (`syscall::SingleThread` is the proof), so a forked child may run any code.
 //! * Nothing outlives the keeper: every child is the first process of a pid namespace, or inside one, and has the keeper's
 //!   death as its own. Namespaces are descriptors and mounts live in the keeper's own mount namespace, so nothing is left
 //!   behind either.
