@@ -1,2 +1,7 @@
-//! Enishi.
-fn main() {}
+//! The `enishi` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    enishi::cli::main()
+}

@@ -1,0 +1,268 @@
+//! The command line. One module per command that does more than ask the daemon a question.
+
+mod client;
+mod doctor;
+mod exec;
+mod output;
+mod terminal;
+mod tour;
+mod up;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+use crate::daemon::{Auth, DataDir};
+use client::Endpoint;
+use output::{Output, Shown};
+
+/// Exit status of a command that could not do what it was asked.
+const FAILED: u8 = 1;
+
+/// Exit status of `enishi trace` when the packet does not pass.
+const BLOCKED: u8 = 3;
+
+const ABOUT: &str = "An AWS-compatible network cloud on your machine, whose packets are real.";
+
+const EXAMPLES: &str = "\
+First steps:
+  enishi up --detach            start the daemon
+  eval \"$(enishi env)\"          point the AWS CLI, SDKs and Terraform at it
+  aws ec2 create-vpc --cidr-block 10.0.0.0/16
+  enishi tour                   or let it build an example and send packets through it";
+
+/// An AWS-compatible network cloud.
+#[derive(Debug, Parser)]
+#[command(name = "enishi", version, about = ABOUT, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where the daemon answers
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ENISHI_ENDPOINT",
+        default_value = "http://127.0.0.1:4566"
+    )]
+    endpoint: Endpoint,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the daemon
+    Up(UpArgs),
+    /// End the daemon, every instance and the network
+    ///
+    /// What was created stays on disk: the next `enishi up` starts the instances again.
+    Down(DataDirArgs),
+    /// Print the environment that points AWS clients at the daemon
+    ///
+    /// Use it as: eval "$(enishi env)"
+    Env,
+    /// Run a command in an instance, or on the internet
+    ///
+    /// The command gets this terminal, and its exit status becomes ours. On the internet, in a VPC's router or in a NAT
+    /// gateway it runs on the host's files, in that network.
+    Exec(exec::ExecArgs),
+    /// Show a packet's way, hop by hop, with the rule that decides
+    ///
+    /// Exit status 0: it passes, and so does the answer. 3: it does not.
+    Trace(TraceArgs),
+    /// Show what there is
+    Show(ShowArgs),
+    /// Show how the daemon is
+    Status,
+    /// Check what this machine can do, and say what is missing and what that costs
+    Doctor(DataDirArgs),
+    /// Remove every resource of every account
+    Reset,
+    /// Build a two-tier example, send packets through it, print who reaches whom
+    Tour(tour::TourArgs),
+    /// The process that keeps namespaces and instances; started by the daemon
+    #[command(hide = true)]
+    Keeper(KeeperArgs),
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Clone, Args)]
+struct UpArgs {
+    /// Address and port to listen on; port 0 takes a free one, which is printed
+    #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    data: DataDirArgs,
+    /// Return as soon as the daemon answers, and let it run on
+    #[arg(long)]
+    detach: bool,
+    /// Whom to believe: `open` takes any access key, `strict` checks every signature
+    #[arg(long, value_enum, default_value = "open")]
+    auth: Auth,
+    /// An access key that `--auth strict` accepts, as ID:SECRET; may be repeated [default: test:test]
+    #[arg(
+        long = "access-key",
+        value_name = "ID:SECRET",
+        env = "ENISHI_ACCESS_KEYS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    access_keys: Vec<up::AccessKey>,
+    /// The detached daemon itself
+    #[arg(long, hide = true)]
+    session: bool,
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+struct DataDirArgs {
+    /// Where everything is kept [default: /var/lib/enishi for root, else $XDG_DATA_HOME/enishi]
+    #[arg(long, value_name = "DIR", env = "ENISHI_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataDirArgs {
+    fn path(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(DataDir::default_path)
+    }
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+struct TraceArgs {
+    /// Who sends: an instance id, a Name tag, `internet` or an address
+    from: String,
+    /// Who should receive: the same
+    to: String,
+    /// What is sent: tcp/443, udp/53, icmp, or a protocol number
+    #[arg(value_name = "PROTO/PORT")]
+    traffic: String,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// A kind (vpcs, subnets, instances, …), an id, a Name tag of an instance, or `program`
+    resource: Option<String>,
+}
+
+/// Arguments of `keeper`.
+#[derive(Debug, Args)]
+struct KeeperArgs {
+    #[arg(long)]
+    socket: PathBuf,
+    #[arg(long)]
+    data_dir: PathBuf,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.common.json);
+    match run(cli, output) {
+        Ok(status) => status,
+        Err(error) => {
+            output.failed(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
+    let endpoint = cli.common.endpoint;
+    match cli.command {
+        Command::Up(args) => up::up(&args, output),
+        Command::Down(args) => up::down(&endpoint, &args.path(), output),
+        Command::Env => env(&endpoint, output),
+        Command::Exec(args) => exec::exec(&endpoint, &args),
+        Command::Trace(args) => trace(&endpoint, &args, output),
+        Command::Show(args) => show(&endpoint, &args, output),
+        Command::Status => status(&endpoint, output),
+        Command::Doctor(args) => doctor::doctor(&endpoint, &args.path(), output),
+        Command::Reset => reset(&endpoint, output),
+        Command::Tour(args) => tour::tour(&endpoint, &args, output),
+        Command::Keeper(args) => enishi_compute::keeper::main(enishi_compute::keeper::Options {
+            socket: args.socket,
+            data_dir: args.data_dir,
+            hidden: Vec::new(),
+        }),
+    }
+}
+
+fn env(endpoint: &Endpoint, output: Output) -> anyhow::Result<ExitCode> {
+    let region = std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| "us-east-1".to_owned());
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint.to_string()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("AWS_DEFAULT_REGION", region),
+        ("ENISHI_ENDPOINT", endpoint.to_string()),
+    ];
+    let data: Value = variables.iter().map(|(name, value)| (*name, Value::from(value.as_str()))).collect();
+    let text: Vec<String> =
+        variables.iter().map(|(name, value)| format!("export {name}={}", quoted(value))).collect();
+    output.print(&text.join("\n"), &data)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The value as a shell reads it.
+fn quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@[]".contains(&byte);
+    if value.bytes().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+}
+
+fn trace(endpoint: &Endpoint, args: &TraceArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let query = [("from", args.from.as_str()), ("to", &args.to), ("traffic", &args.traffic)];
+    let answer = endpoint.ask("/_enishi/trace", &query)?;
+    let passes = answer["passes"].as_bool().unwrap_or(false);
+    output.print(answer["text"].as_str().unwrap_or_default(), &answer)?;
+    Ok(if passes { ExitCode::SUCCESS } else { ExitCode::from(BLOCKED) })
+}
+
+fn show(endpoint: &Endpoint, args: &ShowArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let query: Vec<(&str, &str)> =
+        args.resource.iter().map(|resource| ("resource", resource.as_str())).collect();
+    let shown: Shown = serde_json::from_value(endpoint.ask("/_enishi/show", &query)?)?;
+    output.print(&shown.text, &shown.data)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(endpoint: &Endpoint, output: Output) -> anyhow::Result<ExitCode> {
+    let answer = endpoint.ask("/_enishi/status", &[])?;
+    output.print(&output::table(&answer), &answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset(endpoint: &Endpoint, output: Output) -> anyhow::Result<ExitCode> {
+    let answer = endpoint.tell("/_enishi/reset")?;
+    output.print("everything is gone", &answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_quoted_for_the_shell() {
+        assert_eq!(super::quoted("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
+        assert_eq!(super::quoted("a b'c"), r"'a b'\''c'");
+    }
+}

@@ -1,0 +1,149 @@
+//! What is not AWS: `/_enishi/…` for the command line, and the conventions that scripts for other local clouds rely on.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /_enishi/health`, `GET /_localstack/health` | services and their state |
+//! | `POST /_enishi/reset`, `POST /_localstack/state/reset` | everything is gone, durably |
+//! | `GET /_enishi/status` | how the daemon is |
+//! | `GET /_enishi/settle` | as `status`, once nothing is pending any more |
+//! | `GET /_enishi/show?resource=` | resources, as text and as data |
+//! | `GET /_enishi/trace?from=&to=&traffic=` | a packet's way, as text and as data |
+//! | `GET /_enishi/target?name=` | the namespace that `enishi exec` enters |
+//! | `POST /_enishi/down` | the daemon and all instances end |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Answer, guard, names, show};
+use crate::daemon::{App, Stop};
+
+/// How long `settle` waits at most.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// Why a request was refused: the status and a sentence.
+pub type Refusal = (StatusCode, String);
+
+/// Whether the path is one of ours.
+pub fn owns(path: &str) -> bool {
+    path.starts_with("/_enishi/") || path.starts_with("/_localstack/")
+}
+
+/// Answers one request.
+pub async fn respond(app: &Arc<App>, head: &Parts) -> Answer {
+    if guard::is_foreign_page(head) || !guard::is_local_name(head) {
+        let text = "pages of other sites, and names that anybody can own, are refused here";
+        return refuse((StatusCode::FORBIDDEN, text.to_owned()));
+    }
+    let path = head.uri.path();
+    let result = match (head.method.as_str(), path) {
+        ("GET" | "HEAD", "/_enishi/health" | "/_localstack/health") => Ok(health(app)),
+        ("POST", "/_enishi/reset" | "/_localstack/state/reset") => reset(app).await,
+        ("GET", "/_enishi/status") => Ok(data(&app.status())),
+        ("GET", "/_enishi/settle") => Ok(settle(app).await),
+        ("GET", "/_enishi/show") => shown(app, head),
+        ("GET", "/_enishi/trace") => traced(app, head),
+        ("GET", "/_enishi/target") => target(app, head),
+        ("POST", "/_enishi/down") => {
+            app.stop(Stop::Everything);
+            Ok(data(&json!({ "pid": std::process::id() })))
+        }
+        (_, known) if KNOWN.contains(&known) => {
+            Err((StatusCode::METHOD_NOT_ALLOWED, format!("{} does not take {}", path, head.method)))
+        }
+        _ => Err((StatusCode::NOT_FOUND, format!("there is no {path}"))),
+    };
+    let mut answer = result.unwrap_or_else(refuse);
+    if head.method == Method::HEAD {
+        *answer.body_mut() = Full::default();
+    }
+    answer
+}
+
+const KNOWN: [&str; 9] = [
+    "/_enishi/health",
+    "/_localstack/health",
+    "/_enishi/reset",
+    "/_localstack/state/reset",
+    "/_enishi/status",
+    "/_enishi/settle",
+    "/_enishi/show",
+    "/_enishi/trace",
+    "/_enishi/target",
+];
+
+fn health(app: &App) -> Answer {
+    let services: serde_json::Map<String, Value> =
+        enishi_api::SERVICES.iter().map(|service| (service.name.to_owned(), json!("running"))).collect();
+    let status = app.status();
+    data(&json!({
+        "services": services,
+        "edition": "enishi",
+        "version": env!("CARGO_PKG_VERSION"),
+        "durable": status.failure.is_none(),
+        "network": status.network_errors.is_empty(),
+    }))
+}
+
+async fn reset(app: &App) -> Result<Answer, Refusal> {
+    let refused = |fault: enishi_wire::Fault| (StatusCode::SERVICE_UNAVAILABLE, fault.to_string());
+    let receipt = app.writer.reset().await.map_err(refused)?;
+    app.wait_durable(receipt.generation).await.map_err(refused)?;
+    Ok(data(&json!({ "generation": receipt.generation })))
+}
+
+async fn settle(app: &App) -> Answer {
+    let settled = tokio::time::timeout(SETTLE, app.settled()).await.is_ok();
+    let mut status = serde_json::to_value(app.status()).unwrap_or_default();
+    if let Value::Object(status) = &mut status {
+        status.insert("settled".to_owned(), Value::Bool(settled));
+    }
+    data(&status)
+}
+
+fn shown(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    Ok(data(&show::show(&world, parameter(head, "resource").as_deref())?))
+}
+
+fn traced(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    let required = |name| {
+        parameter(head, name)
+            .ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the parameter {name} is missing")))
+    };
+    let (from, to, traffic) = (required("from")?, required("to")?, required("traffic")?);
+    Ok(data(&crate::daemon::trace::trace(&world, &from, &to, &traffic)?))
+}
+
+fn target(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    let name = parameter(head, "name").unwrap_or_default();
+    let target = names::target(&world, &name)?;
+    Ok(data(&json!({ "target": target, "keeper": app.info.keeper_socket })))
+}
+
+fn parameter(head: &Parts, name: &str) -> Option<String> {
+    let query = head.uri.query()?;
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn data(value: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+fn refuse((status, error): Refusal) -> Answer {
+    let mut answer = data(&json!({ "error": error }));
+    *answer.status_mut() = status;
+    answer
+}

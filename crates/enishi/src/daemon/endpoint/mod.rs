@@ -1,0 +1,163 @@
+//! The endpoint: one port for every service, HTTP/1.1 and HTTP/2 in clear text.
+//!
+//! * [`aws`]: requests of the AWS APIs.
+//! * [`admin`]: `/_enishi/…` for the command line, and the drop-in conventions under `/_localstack/…`.
+//! * [`guard`]: what a browser page may not do.
+//!
+//! Invariants: every request is bounded in size and in time; a connection costs a file descriptor and a few kilobytes, and
+//! is refused when descriptors run short, so that the rest of the daemon always finds some; no request makes a panic.
+
+mod admin;
+mod aws;
+mod guard;
+pub(crate) mod names;
+mod show;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::App;
+use enishi_wire::limits;
+
+/// How long a client may take for the head of a request, idle time between requests included.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long accepting rests when the system has no descriptor or memory left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Descriptors that connections leave for everything else, of 100: a network namespace takes several.
+const RESERVED_PERCENT: u64 = 40;
+
+/// Streams of one HTTP/2 connection at the same time.
+const STREAMS: u32 = 128;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Raises the limit of open files to the most that is allowed; answers how many connections it leaves room for.
+pub fn raise_descriptor_limit() -> usize {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let now = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    usize::try_from(now - now / 100 * RESERVED_PERCENT).unwrap_or(usize::MAX).clamp(64, 65_536)
+}
+
+/// Serves connections, forever.
+pub async fn serve(listener: TcpListener, app: Arc<App>, connections: usize) {
+    let slots = Arc::new(Semaphore::new(connections));
+    let server = server();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Without a slot the connection is closed at once, which tells the client more than silence.
+                if let Ok(slot) = slots.clone().try_acquire_owned() {
+                    tokio::spawn(connection(server.clone(), stream, app.clone(), slot));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .half_close(true)
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(limits::HEADER_COUNT)
+        .max_buf_size(limits::HEADER_BYTES + limits::URI_BYTES)
+        .pipeline_flush(true);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(limits::HEADER_BYTES + limits::URI_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(HEAD_TIMEOUT);
+    server
+}
+
+async fn connection(
+    server: auto::Builder<TokioExecutor>,
+    stream: TcpStream,
+    app: Arc<App>,
+    _slot: OwnedSemaphorePermit,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(respond(&app, request).await) }
+    });
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    if admin::owns(head.uri.path()) {
+        return admin::respond(app, &head).await;
+    }
+    let request_id = aws::request_id();
+    if guard::is_foreign_page(&head) {
+        return plain(StatusCode::FORBIDDEN, "a page of another site may not call this endpoint");
+    }
+    match read_body(body).await {
+        Ok(body) => aws::respond(app, &head, &body, &request_id).await,
+        Err(refusal) => refusal,
+    }
+}
+
+async fn read_body(body: Incoming) -> Result<Bytes, Answer> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large");
+    if body.size_hint().lower() > limits::BODY_BYTES as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits::BODY_BYTES).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(plain(StatusCode::BAD_REQUEST, "the request body ended early")),
+        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "the request body took too long")),
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    answer
+}
+
+/// Binds the endpoint's socket. Port 0 takes a free one.
+pub fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    // Bursts of new connections must not meet a full queue.
+    socket.listen(4096)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,282 @@
+//! The daemon: rows on disk, one writer, a network that follows, an endpoint in front.
+//!
+//! ```text
+//!  endpoint ──read──► newest World ◄──publish── writer ──delta──► journal ──► store (disk)
+//!     │                                          ▲  └──World──► reconcile ──Program──► kernel
+//!     └──change──────────────────────────────────┘                  └──instances──► keeper
+//! ```
+//!
+//! Threads: the writer, the journal, the reconcile loop, the launcher and the keeper's listener block; two workers run
+//! everything asynchronous. An answer to a change waits for two numbers: the durable generation of the journal and, where
+//! packets can tell, the realised generation of the reconcile loop.
+
+mod clock;
+mod endpoint;
+mod journal;
+mod metadata;
+mod reconcile;
+mod store;
+mod trace;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use enishi_cloud::Cloud;
+use enishi_compute::userns;
+use enishi_state::{AccountId, Caller, Region, Scope};
+use enishi_wire::Fault;
+use enishi_wire::routing::Router;
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+pub use endpoint::names::Target;
+pub use store::{DataDir, StoreError};
+
+use journal::{Journal, Progress};
+use reconcile::{Mailbox, Realised, Reconciler};
+use store::Store;
+use writer::{Receipt, Writer};
+
+/// How long an answer waits for the network at most. The change is made by then in any case; the data plane is late.
+const NETWORK_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the end of the daemon waits for the journal.
+const LAST_WRITE: Duration = Duration::from_secs(10);
+
+/// What the daemon is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Which callers it believes.
+    pub auth: Auth,
+    /// The access keys that strict mode knows besides those of STS sessions: secrets by id.
+    pub access_keys: BTreeMap<String, String>,
+    /// With which rights it works.
+    pub mode: userns::Mode,
+    /// The keeper's socket.
+    pub keeper_socket: PathBuf,
+}
+
+/// Which callers are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Auth {
+    /// Everybody: the access key names the account.
+    Open,
+    /// Those whose signature is right.
+    Strict,
+}
+
+/// How the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The daemon alone; instances and their network go on.
+    Daemon,
+    /// Instances, their network and the keeper as well.
+    Everything,
+}
+
+/// What does not change while the daemon lives.
+#[derive(Debug)]
+pub struct Info {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where its data is.
+    pub data_dir: PathBuf,
+    /// The keeper's socket.
+    pub keeper_socket: PathBuf,
+    /// With which rights it works, for people.
+    pub mode: String,
+    /// When it was started.
+    pub started: Instant,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+pub struct App {
+    cloud: Cloud,
+    router: Router,
+    writer: Writer,
+    progress: watch::Receiver<Progress>,
+    realised: watch::Receiver<Realised>,
+    auth: Auth,
+    access_keys: BTreeMap<String, String>,
+    info: Info,
+    stop: watch::Sender<Option<Stop>>,
+}
+
+/// How the daemon is, as `enishi status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where its data is.
+    pub data_dir: PathBuf,
+    /// With which rights it works.
+    pub mode: String,
+    /// Seconds since it was started.
+    pub uptime_seconds: u64,
+    /// The newest generation.
+    pub generation: u64,
+    /// The newest generation on disk.
+    pub durable: u64,
+    /// The newest generation that the network has realised.
+    pub realised: u64,
+    /// Why nothing can be stored at present.
+    pub failure: Option<String>,
+    /// What the network could not realise at the last try.
+    pub network_errors: Vec<String>,
+    /// Instances that run.
+    pub instances_running: usize,
+    /// Network namespaces that exist.
+    pub namespaces: usize,
+}
+
+impl App {
+    /// How the daemon is.
+    pub fn status(&self) -> Status {
+        let progress = self.progress.borrow().clone();
+        let realised = self.realised.borrow().clone();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listen: self.info.listen,
+            data_dir: self.info.data_dir.clone(),
+            mode: self.info.mode.clone(),
+            uptime_seconds: self.info.started.elapsed().as_secs(),
+            generation: self.writer.newest().load().generation,
+            durable: progress.durable,
+            realised: realised.generation,
+            failure: progress.failure.map(|failure| failure.to_string()),
+            network_errors: realised.errors,
+            instances_running: realised.instances_running,
+            namespaces: realised.namespaces,
+        }
+    }
+
+    /// Begins the end of the daemon.
+    pub fn stop(&self, stop: Stop) {
+        self.stop.send_replace(Some(stop));
+    }
+
+    /// Waits until a change is on disk.
+    pub async fn wait_durable(&self, generation: u64) -> Result<(), Fault> {
+        let mut progress = self.progress.clone();
+        let settled = progress.wait_for(|progress| progress.settles(generation).is_some()).await;
+        match settled.map(|progress| progress.settles(generation)) {
+            Ok(Some(true)) => Ok(()),
+            _ => Err(writer::not_durable()),
+        }
+    }
+
+    /// Waits until a change is on disk and, where packets can tell, in force.
+    pub async fn wait(&self, receipt: Receipt) -> Result<(), Fault> {
+        self.wait_durable(receipt.generation).await?;
+        let mut realised = self.realised.clone();
+        let in_force = realised.wait_for(|realised| realised.generation >= receipt.network);
+        if tokio::time::timeout(NETWORK_WAIT, in_force).await.is_err() {
+            tracing::warn!(generation = receipt.network, "a change is answered before it is in force");
+        }
+        Ok(())
+    }
+
+    /// Waits until the network has realised the newest world and nothing is pending.
+    pub async fn settled(&self) {
+        let mut realised = self.realised.clone();
+        // The sender lives as long as the daemon.
+        let _ =
+            realised.wait_for(|realised| realised.settled == self.writer.newest().load().generation).await;
+    }
+}
+
+/// The caller in whose name the daemon itself changes rows.
+fn daemon_caller() -> Option<Caller> {
+    let scope = Scope { account: AccountId::zero(), region: Region::new("us-east-1")? };
+    Some(Caller { scope, access_key: None, session_arn: None })
+}
+
+/// Runs the daemon until it is told to stop. `ready` is called once it can be reached.
+pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let connections = endpoint::raise_descriptor_limit();
+    let listener =
+        endpoint::bind(options.listen).with_context(|| format!("cannot listen on {}", options.listen))?;
+    let listen = listener.local_addr().context("cannot tell where the daemon listens")?;
+    let (store, world) = Store::open(&data_dir.store_file())?;
+    let world = Arc::new(world);
+    let journal =
+        Journal::start(store, data_dir.store_file(), world.clone()).context("cannot start a thread")?;
+    let progress = journal.progress();
+    let mailbox = Arc::new(Mailbox::default());
+    let writer = Writer::start(journal, world.clone(), mailbox.clone()).context("cannot start a thread")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("endpoint")
+        .build()
+        .context("cannot start threads")?;
+    let keeper = reconcile::KeeperFiles {
+        socket: options.keeper_socket.clone(),
+        data_dir: data_dir.path().to_owned(),
+    };
+    let reconciler = Reconciler::start(keeper, world, mailbox, writer.clone(), runtime.handle().clone())
+        .context("cannot start a thread")?;
+    let (stop, stopping) = watch::channel(None);
+    let app = Arc::new(App {
+        cloud: Cloud::new(),
+        router: Router::new(enishi_api::SERVICES),
+        writer,
+        progress,
+        realised: reconciler.realised(),
+        auth: options.auth,
+        access_keys: options.access_keys.clone(),
+        info: Info {
+            listen,
+            data_dir: data_dir.path().to_owned(),
+            keeper_socket: options.keeper_socket.clone(),
+            mode: options.mode.to_string(),
+            started,
+        },
+        stop,
+    });
+    let how = runtime.block_on(serve(listener, app.clone(), connections, stopping, || ready(listen)))?;
+    reconciler.stop(how == Stop::Everything);
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// Serves until a signal or `enishi down`; then waits until what was changed is on disk.
+async fn serve(
+    listener: std::net::TcpListener,
+    app: Arc<App>,
+    connections: usize,
+    mut stopping: watch::Receiver<Option<Stop>>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<Stop> {
+    let listener =
+        tokio::net::TcpListener::from_std(listener).context("cannot serve the endpoint's socket")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    ready();
+    let how = tokio::select! {
+        () = endpoint::serve(listener, app.clone(), connections) => Stop::Daemon,
+        _ = terminate.recv() => Stop::Daemon,
+        _ = interrupt.recv() => Stop::Everything,
+        how = stopping.wait_for(Option::is_some) => how.ok().and_then(|how| *how).unwrap_or(Stop::Daemon),
+    };
+    let newest = app.writer.newest().load().generation;
+    if tokio::time::timeout(LAST_WRITE, app.wait_durable(newest)).await.is_err() {
+        tracing::error!("the journal did not finish");
+    }
+    Ok(how)
+}
