@@ -4,6 +4,7 @@ mod botocore;
 mod ci;
 mod fuzz;
 mod models;
+mod parity;
 mod protocol_cases;
 mod tidy;
 
@@ -29,6 +30,7 @@ const COMMANDS: &[Command] = &[
         run: protocol_cases::run,
     },
     Command { name: "fuzz", help: "build the fuzz targets and run each for so many seconds", run: fuzz::run },
+    Command { name: "parity", help: "regenerate docs/parity.md from the registry", run: parity::run },
     Command { name: "tidy", help: "check the invariants of ARCHITECTURE.md", run: tidy::run },
     Command { name: "ci", help: "install what the tests need, then run every check", run: ci::run },
 ];
