@@ -48,7 +48,8 @@ impl Entry {
         }
         let (purges, adopted, program) = (&self.purges, self.adopted, &self.program);
         self.live.forget(|original, reply| {
-            purges.iter().any(|purge| purge.ends(original, reply)) || adopted && !consistent(program, original, reply)
+            purges.iter().any(|purge| purge.ends(original, reply))
+                || adopted && !consistent(program, original, reply)
         })?;
         self.purges.clear();
         self.adopted = false;
@@ -205,7 +206,14 @@ impl<N: Namespaces> Backend<N> {
         if existed {
             live.observe(&wanted, Some(&self.visitor))?;
         }
-        Ok(Entry { live, program: program.clone(), wanted, known: true, purges: BTreeSet::new(), adopted: existed })
+        Ok(Entry {
+            live,
+            program: program.clone(),
+            wanted,
+            known: true,
+            purges: BTreeSet::new(),
+            adopted: existed,
+        })
     }
 
     /// Reads back a namespace in which something was deleted that other things may have depended on.
@@ -218,11 +226,7 @@ impl<N: Namespaces> Backend<N> {
 
     /// Brings namespaces to what they have to be: what closes in all of them first, what opens last. Returns those that
     /// have to be looked at again.
-    fn apply(
-        &mut self,
-        names: Vec<NamespaceName>,
-        report: &mut Report,
-    ) -> BTreeSet<NamespaceName> {
+    fn apply(&mut self, names: Vec<NamespaceName>, report: &mut Report) -> BTreeSet<NamespaceName> {
         let mut works = Vec::new();
         for name in names {
             match self.work(&name) {
@@ -251,7 +255,9 @@ impl<N: Namespaces> Backend<N> {
             Ok(())
         });
         self.step(&mut works, report, |entry, work, _| entry.live.await_links(&work.delta));
-        again.extend(works.into_iter().filter(|work| !work.delta.addresses_gone.is_empty()).map(|work| work.name));
+        again.extend(
+            works.into_iter().filter(|work| !work.delta.addresses_gone.is_empty()).map(|work| work.name),
+        );
         again
     }
 
@@ -263,7 +269,8 @@ impl<N: Namespaces> Backend<N> {
         if delta.is_empty() {
             return Ok(None);
         }
-        let transaction = if delta.filter { entry.live.transaction(&wanted)? } else { Transaction::default() };
+        let transaction =
+            if delta.filter { entry.live.transaction(&wanted)? } else { Transaction::default() };
         Ok(Some(Work { name: name.clone(), wanted, delta, transaction }))
     }
 
@@ -328,9 +335,15 @@ impl<N: Namespaces> Backend<N> {
             .get(&end.interface)
             .and_then(|link| Some((link, link.peer.clone()?)))
             .ok_or_else(|| lacking("its other end is not known"))?;
-        let there = self.entries.get(&peer.namespace).ok_or_else(|| lacking("the other end's namespace is not open"))?;
-        let peer_link =
-            there.wanted.links.get(&peer.interface).ok_or_else(|| lacking("the other end is not in the program"))?;
+        let there = self
+            .entries
+            .get(&peer.namespace)
+            .ok_or_else(|| lacking("the other end's namespace is not open"))?;
+        let peer_link = there
+            .wanted
+            .links
+            .get(&peer.interface)
+            .ok_or_else(|| lacking("the other end is not in the program"))?;
         let here = VethEnd { name: &end.interface, mac: link.mac, mtu: link.mtu };
         let far = VethEnd { name: &peer.interface, mac: peer_link.mac, mtu: peer_link.mtu };
         let request = route::add_veth(here, far, there.live.namespace());
@@ -344,17 +357,28 @@ impl<N: Namespaces> Backend<N> {
             }
             outcome => outcome,
         }
-        .map_err(|source| ApplyError::Refused { what: format!("add the veth pair of {}", end.interface), source })?;
+        .map_err(|source| ApplyError::Refused {
+            what: format!("add the veth pair of {}", end.interface),
+            source,
+        })?;
         Ok(peer)
     }
 
-    fn request(&mut self, namespace: &NamespaceName, request: crate::netlink::message::Message) -> io::Result<Result<(), Errno>> {
+    fn request(
+        &mut self,
+        namespace: &NamespaceName,
+        request: crate::netlink::message::Message,
+    ) -> io::Result<Result<(), Errno>> {
         let entry = self.entries.get_mut(namespace).ok_or(io::ErrorKind::NotFound)?;
         let outcomes = entry.live.route.requests(&mut [request])?;
         Ok(outcomes.into_iter().next().unwrap_or(Ok(())))
     }
 
-    fn delete_link(&mut self, namespace: &NamespaceName, interface: &InterfaceName) -> Result<(), ApplyError> {
+    fn delete_link(
+        &mut self,
+        namespace: &NamespaceName,
+        interface: &InterfaceName,
+    ) -> Result<(), ApplyError> {
         match self.request(namespace, route::delete_link(interface))? {
             Ok(()) | Err(Errno::ENODEV) => Ok(()),
             Err(source) => Err(ApplyError::Refused { what: format!("delete {interface}"), source }),

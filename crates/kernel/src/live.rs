@@ -17,7 +17,7 @@ use crate::netlink::message::Message;
 use crate::netlink::nftables::{self, CommitError};
 use crate::netlink::socket::Socket;
 use crate::netlink::{conntrack, route};
-use crate::netstate::{LOOPBACK, loopback, NetState, Ownership, RouteTarget, TableError};
+use crate::netstate::{LOOPBACK, NetState, Ownership, RouteTarget, TableError, loopback};
 use crate::observe;
 use crate::sysctl;
 use crate::transaction::{Handles, Transaction};
@@ -49,8 +49,12 @@ pub enum ApplyError {
 impl From<CommitError> for ApplyError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Stale => ApplyError::Io(io::Error::other("the ruleset keeps changing under our hands")),
-            CommitError::Refused { what, error } => ApplyError::Refused { what: format!("nftables: {what}"), source: error },
+            CommitError::Stale => {
+                ApplyError::Io(io::Error::other("the ruleset keeps changing under our hands"))
+            }
+            CommitError::Refused { what, error } => {
+                ApplyError::Refused { what: format!("nftables: {what}"), source: error }
+            }
             CommitError::Io(error) => ApplyError::Io(error),
         }
     }
@@ -174,7 +178,9 @@ impl Live {
         self.state = Arc::new(state);
         let again = self.transaction(wanted)?;
         match self.commit(again) {
-            Err(CommitError::Refused { what, error }) => tracing::warn!(%what, %error, "replacing the whole table"),
+            Err(CommitError::Refused { what, error }) => {
+                tracing::warn!(%what, %error, "replacing the whole table")
+            }
             result => return Ok(result?),
         }
         let Some(table) = wanted.filter.as_deref() else { return Ok(()) };
@@ -199,14 +205,20 @@ impl Live {
             self.indexes.insert(link.name, link.index);
         }
         let changed = delta.links_changed.iter().filter_map(|name| Some((name, wanted.links.get(name)?)));
-        let changed = changed.map(|(name, link)| route::set_link(route::VethEnd { name, mac: link.mac, mtu: link.mtu }));
+        let changed = changed
+            .map(|(name, link)| route::set_link(route::VethEnd { name, mac: link.mac, mtu: link.mtu }));
         let mut requests: Vec<_> = delta.links_new.iter().map(|name| route::link_up(name.as_str())).collect();
         requests.extend(changed);
         self.change(requests, "set an interface")
     }
 
     /// Writes sysctls. After the filter, as that makes the kernel load connection tracking, which brings some of them.
-    pub(crate) fn sysctls(&self, delta: &Delta, wanted: &NetState, visitor: &Visitor) -> Result<(), ApplyError> {
+    pub(crate) fn sysctls(
+        &self,
+        delta: &Delta,
+        wanted: &NetState,
+        visitor: &Visitor,
+    ) -> Result<(), ApplyError> {
         let value = |path: &String| Some((path.clone(), wanted.sysctls.get(path)?.clone()));
         let values: Vec<_> = delta.sysctls.iter().filter_map(value).collect();
         if values.is_empty() {
@@ -220,7 +232,11 @@ impl Live {
     pub(crate) fn open_up(&mut self, delta: &Delta, wanted: &NetState) -> Result<(), ApplyError> {
         let mut requests = Vec::new();
         for address in &delta.addresses_new {
-            requests.push(route::add_address(self.known(&address.interface)?, address.address, address.prefix));
+            requests.push(route::add_address(
+                self.known(&address.interface)?,
+                address.address,
+                address.prefix,
+            ));
         }
         for key in &delta.neighbours_new {
             if let Some(mac) = wanted.neighbours.get(key) {
@@ -252,7 +268,9 @@ impl Live {
         for name in &delta.links_new {
             while !self.link(name)?.running {
                 if Instant::now() > deadline {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("{name} does not come up")).into());
+                    return Err(
+                        io::Error::new(io::ErrorKind::TimedOut, format!("{name} does not come up")).into()
+                    );
                 }
                 std::thread::sleep(LINK_PAUSE);
             }
@@ -261,7 +279,11 @@ impl Live {
     }
 
     fn link(&mut self, name: &InterfaceName) -> io::Result<route::Link> {
-        let link = self.route.ask(route::get_link(name), || None, |link, message| *link = route::parse_link(message))?;
+        let link = self.route.ask(
+            route::get_link(name),
+            || None,
+            |link, message| *link = route::parse_link(message),
+        )?;
         link.ok_or_else(|| io::Error::other(format!("the interface {name} cannot be read back")))
     }
 

@@ -9,7 +9,9 @@ use enishi_fabric::InterfaceName;
 use crate::netlink::nftables::{self, Fingerprint};
 use crate::netlink::route::{self, RouteKind};
 use crate::netlink::socket::Socket;
-use crate::netstate::{Address, Chain, Kind, LOOPBACK, Link, NetState, Ownership, RouteTarget, Rule, Set, Table};
+use crate::netstate::{
+    Address, Chain, Kind, LOOPBACK, Link, NetState, Ownership, RouteTarget, Rule, Set, Table,
+};
 use crate::transaction::Handles;
 
 /// A namespace as the kernel has it.
@@ -24,8 +26,10 @@ pub(crate) struct Observed {
 /// instance, what is neither wanted nor marked as ours is not seen.
 pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Observed> {
     let shared = wanted.ownership == Ownership::Listed;
-    let links = socket.dump(route::get_links(), Vec::new, |links, message| links.extend(route::parse_link(message)))?;
-    let names: HashMap<u32, InterfaceName> = links.iter().map(|link| (link.index, link.name.clone())).collect();
+    let links = socket
+        .dump(route::get_links(), Vec::new, |links, message| links.extend(route::parse_link(message)))?;
+    let names: HashMap<u32, InterfaceName> =
+        links.iter().map(|link| (link.index, link.name.clone())).collect();
     let mut state = NetState { ownership: wanted.ownership, ..NetState::default() };
     for link in &links {
         if link.name.as_str() == LOOPBACK || shared && !wanted.links.contains_key(&link.name) {
@@ -36,8 +40,8 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
         let mac = link.mac.unwrap_or(enishi_fabric::Mac([0; 6]));
         state.links.insert(link.name.clone(), Link { mac, mtu, peer: None });
     }
-    let addresses =
-        socket.dump(route::get_addresses(), Vec::new, |all, message| all.extend(route::parse_address(message)))?;
+    let addresses = socket
+        .dump(route::get_addresses(), Vec::new, |all, message| all.extend(route::parse_address(message)))?;
     for (index, address, prefix, ours) in addresses {
         let Some(interface) = names.get(&index).cloned() else { continue };
         let address = Address { interface, address, prefix };
@@ -46,8 +50,9 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
             state.addresses.insert(address);
         }
     }
-    let neighbours =
-        socket.dump(route::get_neighbours(), Vec::new, |all, message| all.extend(route::parse_neighbour(message)))?;
+    let neighbours = socket.dump(route::get_neighbours(), Vec::new, |all, message| {
+        all.extend(route::parse_neighbour(message))
+    })?;
     for (index, address, mac) in neighbours {
         let Some(interface) = names.get(&index).cloned() else { continue };
         let key = (interface, address);
@@ -55,7 +60,8 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
             state.neighbours.insert(key, mac);
         }
     }
-    let routes = socket.dump(route::get_routes(), Vec::new, |all, message| all.extend(route::parse_route(message)))?;
+    let routes =
+        socket.dump(route::get_routes(), Vec::new, |all, message| all.extend(route::parse_route(message)))?;
     for route in routes {
         if (route.ours || !shared || wanted.routes.contains_key(&route.key))
             && let Some(target) = target(&route, &names)
@@ -63,7 +69,8 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
             state.routes.insert(route.key, target);
         }
     }
-    let rules = socket.dump(route::get_rules(), Vec::new, |all, message| all.extend(route::parse_rule(message)))?;
+    let rules =
+        socket.dump(route::get_rules(), Vec::new, |all, message| all.extend(route::parse_rule(message)))?;
     state.rules.extend(rules.into_iter().filter(|(_, ours)| *ours || !shared).map(|(rule, _)| rule));
     let indexes = links.into_iter().map(|link| (link.name, link.index)).collect();
     Ok(Observed { state, indexes })
@@ -73,7 +80,9 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
 fn target(route: &route::Route, names: &HashMap<u32, InterfaceName>) -> Option<RouteTarget> {
     let interface = route.out.and_then(|index| names.get(&index)).cloned();
     Some(match route.kind {
-        RouteKind::Unicast => RouteTarget::Unicast { interface: interface?, via: route.via, source: route.source },
+        RouteKind::Unicast => {
+            RouteTarget::Unicast { interface: interface?, via: route.via, source: route.source }
+        }
         RouteKind::Local => RouteTarget::Local { interface: interface? },
         RouteKind::Blackhole => RouteTarget::Blackhole,
         RouteKind::Throw | RouteKind::Foreign => RouteTarget::Throw,

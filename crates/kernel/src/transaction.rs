@@ -55,7 +55,8 @@ impl Transaction {
     }
 
     fn removal(exists: bool) -> Self {
-        let messages = if exists { vec![nftables::add_table(), nftables::delete_table()] } else { Vec::new() };
+        let messages =
+            if exists { vec![nftables::add_table(), nftables::delete_table()] } else { Vec::new() };
         Transaction { messages, whole: true, ..Transaction::default() }
     }
 
@@ -71,11 +72,18 @@ impl Transaction {
 
     /// The order within the transaction: everything exists before it is referred to, and nothing is deleted that is
     /// still referred to.
-    fn patch(&mut self, old: &Table, handles: &Handles, new: &Table) -> Result<Result<(), Reshaped>, TableError> {
+    fn patch(
+        &mut self,
+        old: &Table,
+        handles: &Handles,
+        new: &Table,
+    ) -> Result<Result<(), Reshaped>, TableError> {
         for (name, chain) in &new.chains {
             match old.chains.get(name).map(|chain| &chain.base) {
                 Some(base) if *base == chain.base => {}
-                Some(Some(base)) if chain.base.is_some_and(|new| BaseChain { accept: new.accept, ..*base } == new) => {
+                Some(Some(base))
+                    if chain.base.is_some_and(|new| BaseChain { accept: new.accept, ..*base } == new) =>
+                {
                     self.opens_only = false;
                     self.messages.push(nftables::add_chain(name, chain.base.as_ref()));
                 }
@@ -126,7 +134,8 @@ impl Transaction {
         let sets: Vec<_> = old.sets.iter().filter(|(name, _)| !new.sets.contains_key(*name)).collect();
         self.opens_only &= chains.is_empty() && sets.is_empty();
         self.messages.extend(chains.iter().map(|name| nftables::flush_chain(name)));
-        let verdicts = sets.iter().filter(|(_, set)| set.data == DataKind::Verdict && !set.elements.is_empty());
+        let verdicts =
+            sets.iter().filter(|(_, set)| set.data == DataKind::Verdict && !set.elements.is_empty());
         self.messages.extend(verdicts.map(|(name, _)| nftables::flush_set(name)));
         self.messages.extend(sets.iter().map(|(name, _)| nftables::delete_set(name)));
         self.messages.extend(chains.iter().map(|name| nftables::delete_chain(name)));
@@ -173,7 +182,13 @@ impl Transaction {
         Ok(())
     }
 
-    fn elements(&mut self, name: &Arc<str>, was: Option<&Set>, set: &Set, table: &Table) -> Result<(), TableError> {
+    fn elements(
+        &mut self,
+        name: &Arc<str>,
+        was: Option<&Set>,
+        set: &Set,
+        table: &Table,
+    ) -> Result<(), TableError> {
         if set.interval {
             table.check_elements(name, set, &set.elements)?;
             let (old, new) = (was.map(Set::ranges).unwrap_or_default(), set.ranges());
@@ -192,8 +207,16 @@ impl Transaction {
         let added: Vec<_> = missing_from(&set.elements, old);
         table.check_elements(name, set, added.iter().copied())?;
         self.opens_only &= gone.is_empty();
-        nftables::delete_elements(name, gone.into_iter().map(|(key, data)| Element::new(key, data)), &mut self.messages);
-        nftables::add_elements(name, added.into_iter().map(|(key, data)| Element::new(key, data)), &mut self.messages);
+        nftables::delete_elements(
+            name,
+            gone.into_iter().map(|(key, data)| Element::new(key, data)),
+            &mut self.messages,
+        );
+        nftables::add_elements(
+            name,
+            added.into_iter().map(|(key, data)| Element::new(key, data)),
+            &mut self.messages,
+        );
         Ok(())
     }
 
@@ -260,7 +283,8 @@ impl Transaction {
 }
 
 const GUARD: &str = "unfinished";
-const GUARD_BASE: BaseChain = BaseChain { hook: Hook::Forward, kind: ChainKind::Filter, priority: -400, accept: false };
+const GUARD_BASE: BaseChain =
+    BaseChain { hook: Hook::Forward, kind: ChainKind::Filter, priority: -400, accept: false };
 
 /// The generation after one more transaction: the kernel skips 0.
 pub(crate) fn next_generation(generation: u32) -> u32 {
@@ -288,7 +312,9 @@ fn kept(old: &[Rule], new: &[Rule]) -> Vec<Option<usize>> {
     let new_middle = new_rest.get(..new_rest.len() - tail).unwrap_or_default();
 
     let mut kept: Vec<_> = (0..head).map(Some).collect();
-    kept.extend(kept_out_of_order(old_middle, new_middle).into_iter().map(|place| place.map(|place| place + head)));
+    kept.extend(
+        kept_out_of_order(old_middle, new_middle).into_iter().map(|place| place.map(|place| place + head)),
+    );
     kept.extend((old.len() - tail..old.len()).map(Some));
     kept
 }
@@ -299,7 +325,8 @@ fn kept_out_of_order(old: &[Rule], new: &[Rule]) -> Vec<Option<usize>> {
     for (place, rule) in old.iter().enumerate() {
         places.entry(rule).or_default().push_back(place);
     }
-    let mut paired: Vec<_> = new.iter().map(|rule| places.get_mut(rule).and_then(VecDeque::pop_front)).collect();
+    let mut paired: Vec<_> =
+        new.iter().map(|rule| places.get_mut(rule).and_then(VecDeque::pop_front)).collect();
     // Patience sorting: `ends[n]` is the index in `new` that ends the best run of n + 1 pairs found so far.
     let mut ends: Vec<(usize, usize)> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; new.len()];

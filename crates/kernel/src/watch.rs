@@ -161,7 +161,8 @@ impl Watched {
         let rules = drained(|| {
             self.listeners.nftables.try_receive(|message| last = nftables::parse_generation(message).or(last))
         });
-        let foreign = last.is_some_and(|generation| is_after(generation, self.generation.load(Ordering::Acquire)));
+        let foreign =
+            last.is_some_and(|generation| is_after(generation, self.generation.load(Ordering::Acquire)));
         suspicious || foreign || !routes || !rules
     }
 }

@@ -131,11 +131,7 @@ fn a_moved_public_address_never_reaches_its_old_instance() {
     };
     sender.send_to(b"one", "198.18.0.20:80").unwrap();
     assert!(arrived(&old));
-    lab.change(
-        &world
-            .without("eip eip-web")
-            .with("eip eip-web 198.18.0.20 10.0.2.11 vpc-1"),
-    );
+    lab.change(&world.without("eip eip-web").with("eip eip-web 198.18.0.20 10.0.2.11 vpc-1"));
     sender.send_to(b"two", "198.18.0.20:80").unwrap();
     assert!(!arrived(&old), "the tracked flow still leads to the old instance");
     // The private subnet's ACL lets only high ports in from outside.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::message::{
-    ACK, APPEND, Attributes, CREATE, ECHO, ERROR, EXCLUSIVE, Message, Received, net_number, net_number64, string,
+    ACK, APPEND, Attributes, CREATE, ECHO, ERROR, EXCLUSIVE, Message, Received, net_number, net_number64,
+    string,
 };
 use super::socket::Socket;
 use crate::lower;
@@ -69,6 +70,7 @@ const SET_KEY_LENGTH: u16 = 5;
 const SET_DATA_TYPE: u16 = 6;
 const SET_DATA_LENGTH: u16 = 7;
 const SET_ID: u16 = 10;
+const SET_USERDATA: u16 = 13;
 const SET_IS_ANONYMOUS: u32 = 1;
 const SET_IS_INTERVAL: u32 = 4;
 const SET_IS_MAP: u32 = 8;
@@ -91,6 +93,9 @@ const ELEMENTS_BYTES: usize = 48 * 1024;
 /// The types of rule user data: `nft`'s comment, and our fingerprint, which `nft` ignores.
 const USERDATA_COMMENT: u8 = 0;
 const USERDATA_FINGERPRINT: u8 = 0xe5;
+/// The types of set user data.
+const USERDATA_KEY_ORDER: u8 = 0;
+const USERDATA_DATA_ORDER: u8 = 1;
 
 fn message(kind: u16, flags: u16, table_attribute: u16) -> Message {
     let mut message = Message::new(kind, flags).fixed(&HEADER);
@@ -203,7 +208,25 @@ pub(crate) fn add_set(name: &str, set: &Set, id: u32) -> Message {
         DataKind::Address => typed_data(&mut message, Kind::Address),
     }
     message.net32(SET_ID, id);
+    message.attribute(SET_USERDATA, &byte_orders(set));
     message
+}
+
+/// Tells `nft` in which byte order to print keys and data of one part; the kernel does not look at it.
+fn byte_orders(set: &Set) -> Vec<u8> {
+    const HOST: u32 = 1;
+    const NETWORK: u32 = 2;
+    let key = match *set.key {
+        [Kind::Interface | Kind::Mark | Kind::Index] => HOST,
+        _ => NETWORK,
+    };
+    let data = if set.data == DataKind::Mark { HOST } else { NETWORK };
+    let mut bytes = Vec::with_capacity(12);
+    for (kind, order) in [(USERDATA_KEY_ORDER, key), (USERDATA_DATA_ORDER, data)] {
+        bytes.extend_from_slice(&[kind, 4]);
+        bytes.extend_from_slice(&order.to_ne_bytes());
+    }
+    bytes
 }
 
 /// Parts of a key are padded to registers of four bytes, but a single part is not.
@@ -276,8 +299,12 @@ fn append_data(element: &mut Message, data: &Data) {
     match data {
         Data::Member => {}
         Data::Verdict(verdict) => element.nest(ELEMENT_DATA, |data| append_verdict(data, verdict)),
-        Data::Mark(mark) => element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, &mark.to_ne_bytes())),
-        Data::Address(address) => element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, &address.octets())),
+        Data::Mark(mark) => {
+            element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, &mark.to_ne_bytes()))
+        }
+        Data::Address(address) => {
+            element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, &address.octets()))
+        }
     }
 }
 
@@ -304,7 +331,11 @@ pub(crate) fn add_elements(set: &str, elements: impl IntoIterator<Item = Element
 }
 
 /// Deletes elements from a set.
-pub(crate) fn delete_elements(set: &str, elements: impl IntoIterator<Item = Element>, out: &mut Vec<Message>) {
+pub(crate) fn delete_elements(
+    set: &str,
+    elements: impl IntoIterator<Item = Element>,
+    out: &mut Vec<Message>,
+) {
     elements_messages(DELSETELEM, 0, set, elements, false, out);
 }
 
@@ -413,7 +444,8 @@ pub(crate) fn commit(
 
 /// What the refused message, which an error carries back, wanted.
 fn describe(error: Received<'_>) -> String {
-    let Some(request) = error.payload.get(4..).and_then(|bytes| super::message::received(bytes).next()) else {
+    let Some(request) = error.payload.get(4..).and_then(|bytes| super::message::received(bytes).next())
+    else {
         return "transaction".to_owned();
     };
     let attributes = request.attributes(FIXED);
@@ -442,7 +474,9 @@ pub(crate) fn generation(socket: &mut Socket) -> io::Result<u32> {
 
 /// The generation in a notification or an answer.
 pub(crate) fn parse_generation(message: Received<'_>) -> Option<u32> {
-    (message.kind == NEWGEN).then(|| message.attributes(FIXED).find_kind(GENERATION).and_then(net_number)).flatten()
+    (message.kind == NEWGEN)
+        .then(|| message.attributes(FIXED).find_kind(GENERATION).and_then(net_number))
+        .flatten()
 }
 
 /// A rule as dumped: its chain, its handle, and its fingerprint if we made it.
@@ -456,9 +490,13 @@ pub(crate) struct DumpedRule {
 /// Whether the table exists.
 pub(crate) fn dump_table(socket: &mut Socket) -> io::Result<bool> {
     let request = Message::new(GETTABLE, 0).fixed(&HEADER);
-    socket.dump(request, || false, |found, message| {
-        *found |= message.kind == NEWTABLE && named(message, TABLE_NAME);
-    })
+    socket.dump(
+        request,
+        || false,
+        |found, message| {
+            *found |= message.kind == NEWTABLE && named(message, TABLE_NAME);
+        },
+    )
 }
 
 /// All chains of the table. A base chain of a kind that we never make yields no base.
@@ -466,7 +504,9 @@ pub(crate) fn dump_chains(socket: &mut Socket) -> io::Result<Vec<(Arc<str>, Opti
     let request = Message::new(GETCHAIN, 0).fixed(&HEADER);
     socket.dump(request, Vec::new, |chains, message| {
         let attributes = message.attributes(FIXED);
-        if let (true, Some(name)) = (named(message, CHAIN_TABLE), attributes.find_kind(CHAIN_NAME).and_then(string)) {
+        if let (true, Some(name)) =
+            (named(message, CHAIN_TABLE), attributes.find_kind(CHAIN_NAME).and_then(string))
+        {
             chains.push((name.into(), parse_base(attributes)));
         }
     })
@@ -502,7 +542,8 @@ pub(crate) fn dump_elements(socket: &mut Socket, name: &str, shape: &Set) -> io:
     request.text(ELEMENTS_SET, name);
     let elements = socket.dump(request, Vec::new, |elements, message| {
         let list = message.attributes(FIXED).find_kind(ELEMENTS).unwrap_or_default();
-        elements.extend(Attributes(list).filter_map(|(_, element)| parse_element(Attributes(element), shape)));
+        elements
+            .extend(Attributes(list).filter_map(|(_, element)| parse_element(Attributes(element), shape)));
     })?;
     let mut set = Set { elements: Default::default(), ..shape.clone() };
     if set.interval {
@@ -528,7 +569,10 @@ fn named(message: Received<'_>, attribute: u16) -> bool {
 fn parse_base(attributes: Attributes<'_>) -> Option<BaseChain> {
     let hook = Attributes(attributes.find_kind(CHAIN_HOOK)?);
     Some(BaseChain {
-        hook: HOOKS.iter().copied().find(|h| Some(hook_number(*h)) == hook.find_kind(HOOK_NUMBER).and_then(net_number))?,
+        hook: HOOKS
+            .iter()
+            .copied()
+            .find(|h| Some(hook_number(*h)) == hook.find_kind(HOOK_NUMBER).and_then(net_number))?,
         kind: KINDS
             .iter()
             .copied()
@@ -645,5 +689,7 @@ fn type_number(kind: Kind) -> u32 {
 
 /// Whether a set read back can be the set that is wanted: bytes and indexes come back as protocols and marks.
 pub(crate) fn same_shape_in_kernel(read: &Set, wanted: &Set) -> bool {
-    read.data == wanted.data && read.interval == wanted.interval && key_type(&read.key) == key_type(&wanted.key)
+    read.data == wanted.data
+        && read.interval == wanted.interval
+        && key_type(&read.key) == key_type(&wanted.key)
 }

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, getsockopt, recv, sendmsg,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, getsockopt,
+    recv, sendmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -166,9 +166,13 @@ impl Socket {
     /// Sends complete messages as one datagram.
     pub(crate) fn send(&self, wire: &[u8]) -> io::Result<()> {
         let kernel = NetlinkAddr::new(0, 0);
-        let sent = sendmsg(self.fd.as_raw_fd(), &[IoSlice::new(wire)], &[], MsgFlags::empty(), Some(&kernel))?;
+        let sent =
+            sendmsg(self.fd.as_raw_fd(), &[IoSlice::new(wire)], &[], MsgFlags::empty(), Some(&kernel))?;
         if sent != wire.len() {
-            return Err(io::Error::new(io::ErrorKind::WriteZero, "the kernel took a part of a netlink message"));
+            return Err(io::Error::new(
+                io::ErrorKind::WriteZero,
+                "the kernel took a part of a netlink message",
+            ));
         }
         Ok(())
     }

@@ -336,7 +336,9 @@ impl Set {
         blocks.sort_unstable();
         for (first, last) in blocks {
             match &mut open {
-                Some((_, end)) if u32::from(first) <= u32::from(*end).saturating_add(1) => *end = last.max(*end),
+                Some((_, end)) if u32::from(first) <= u32::from(*end).saturating_add(1) => {
+                    *end = last.max(*end)
+                }
                 _ => ranges.extend(open.replace((first, last))),
             }
         }
@@ -468,8 +470,10 @@ impl Table {
             return Err(TableError::Shape { set: name.clone() });
         }
         for (key, data) in elements {
-            let fits = key.len() == set.key.len() && key.iter().zip(&set.key).all(|(value, kind)| value.kind() == *kind);
-            let single = set.interval || !key.iter().any(|v| matches!(v, Value::Network(_) | Value::Ports(_)));
+            let fits = key.len() == set.key.len()
+                && key.iter().zip(&set.key).all(|(value, kind)| value.kind() == *kind);
+            let single =
+                set.interval || !key.iter().any(|v| matches!(v, Value::Network(_) | Value::Ports(_)));
             if !fits || !single || data.kind() != set.data {
                 return Err(TableError::Element { set: name.clone() });
             }
@@ -482,7 +486,10 @@ impl Table {
 
     fn check_clause(&self, chain: &Arc<str>, clause: &Clause) -> Result<(), TableError> {
         let lookup = |key: &[Field], name: &Arc<str>, data: DataKind| {
-            let set = self.sets.get(name).ok_or_else(|| TableError::NoSet { chain: chain.clone(), set: name.clone() })?;
+            let set = self
+                .sets
+                .get(name)
+                .ok_or_else(|| TableError::NoSet { chain: chain.clone(), set: name.clone() })?;
             Ok(set.data == data && key.iter().map(|field| field.kind()).eq(set.key.iter().copied()))
         };
         let mark = |source: &MarkSource| match source {
@@ -496,7 +503,10 @@ impl Table {
             NatAddress::Spread(key, modulus, map) => {
                 let missing = || TableError::NoSet { chain: chain.clone(), set: map.clone() };
                 let set = self.sets.get(map).ok_or_else(missing)?;
-                Ok(!key.is_empty() && *modulus > 0 && set.data == DataKind::Address && set.key == [Kind::Index])
+                Ok(!key.is_empty()
+                    && *modulus > 0
+                    && set.data == DataKind::Address
+                    && set.key == [Kind::Index])
             }
         };
         let fits = match clause {

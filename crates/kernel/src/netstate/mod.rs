@@ -14,8 +14,8 @@ use enishi_fabric::program::Endpoint;
 use enishi_fabric::{Cidr, InterfaceName, Mac};
 
 pub use filter::{
-    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Key, Kind, MarkSource, NatAddress, RejectWith, Rule,
-    Set, Table, TableError, Value, Verdict,
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Key, Kind, MarkSource, NatAddress,
+    RejectWith, Rule, Set, Table, TableError, Value, Verdict,
 };
 
 /// The loopback interface, which every namespace has.

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::filter::{
-    BaseChain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MarkSource, NatAddress, RejectWith, Rule, Table, Value,
-    Verdict,
+    BaseChain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MarkSource, NatAddress, RejectWith,
+    Rule, Table, Value, Verdict,
 };
 use super::{NetState, Ownership, PolicyRule, RouteKey, RouteTarget};
 
@@ -197,7 +197,9 @@ impl Display for NatAddress {
         match self {
             NatAddress::Fixed(address) => address.fmt(f),
             NatAddress::Map(key, map) => write!(f, "{} map @{map}", joined(key, " . ")),
-            NatAddress::Spread(key, modulus, map) => write!(f, "jhash {} mod {modulus} map @{map}", joined(key, " . ")),
+            NatAddress::Spread(key, modulus, map) => {
+                write!(f, "jhash {} mod {modulus} map @{map}", joined(key, " . "))
+            }
         }
     }
 }
@@ -275,7 +277,8 @@ const STATES: [(u32, &str); 4] = [
     (Field::RELATED, "related"),
     (Field::NEW, "new"),
 ];
-const STATUSES: [(u32, &str); 2] = [(Field::SOURCE_TRANSLATED, "snat"), (Field::DESTINATION_TRANSLATED, "dnat")];
+const STATUSES: [(u32, &str); 2] =
+    [(Field::SOURCE_TRANSLATED, "snat"), (Field::DESTINATION_TRANSLATED, "dnat")];
 
 fn names(bits: u32, known: &[(u32, &str)]) -> String {
     let names: Vec<_> = known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();

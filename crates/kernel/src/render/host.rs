@@ -40,10 +40,15 @@ pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut NetSta
     }
 }
 
-/// A device's addresses and the neighbour that is its gateway.
+/// A device's addresses, and the neighbour that is its gateway.
 pub(super) fn add_device(program: &NamespaceProgram, device: &Device, state: &mut NetState) {
     for address in &device.addresses {
         add_address(state, &device.interface, *address, device.subnet.prefix());
     }
     add_next_hop(state, &device.interface, program.interfaces.get(&device.interface), device.gateway);
+    // So that an instance may name the gateway in routes of its own. Of several devices in one subnet the first has it.
+    let gateway = RouteKey::new(MAIN_TABLE, Cidr::host(device.gateway));
+    if !state.routes.contains_key(&gateway) {
+        add_route(state, gateway, &device.interface, None, device.addresses.first().copied());
+    }
 }

@@ -1,8 +1,8 @@
 //! The simulated internet: one host that answers for every public address that is nobody else's, and routes those that a
 //! VPC has mapped to it.
 
-use enishi_fabric::program::{Internet, NamespaceProgram};
 use enishi_fabric::Cidr;
+use enishi_fabric::program::{Internet, NamespaceProgram};
 
 use super::{add_address, add_next_hop, add_route, loopback, set};
 use crate::netstate::{MAIN_TABLE, NetState, RouteKey, RouteTarget};

@@ -62,7 +62,12 @@ fn add_address(state: &mut NetState, interface: &InterfaceName, address: Ipv4Add
 }
 
 /// A next hop that needs no ARP: the other end of the veth pair.
-fn add_next_hop(state: &mut NetState, name: &InterfaceName, interface: Option<&Interface>, next_hop: Ipv4Addr) {
+fn add_next_hop(
+    state: &mut NetState,
+    name: &InterfaceName,
+    interface: Option<&Interface>,
+    next_hop: Ipv4Addr,
+) {
     if let Some(interface) = interface {
         state.neighbours.insert((name.clone(), next_hop), interface.peer_mac);
     }
@@ -98,7 +103,8 @@ fn traffic(traffic: TrafficMatch) -> Vec<Clause> {
 }
 
 fn destination_port(ports: PortRange) -> Option<Clause> {
-    let value = if PortRange::from(ports) == ports.to() { Value::Port(ports.to()) } else { Value::Ports(ports) };
+    let value =
+        if PortRange::from(ports) == ports.to() { Value::Port(ports.to()) } else { Value::Ports(ports) };
     (ports != PortRange::ALL).then_some(Clause::Is(Field::DestinationPort, value))
 }
 

@@ -13,8 +13,8 @@ use enishi_fabric::{Cidr, PortRange};
 
 use super::{add_route, host, set};
 use crate::netstate::{
-    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, NetState, RejectWith,
-    RouteKey, Rule, Set, Table, Value, Verdict,
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, NetState,
+    RejectWith, RouteKey, Rule, Set, Table, Value, Verdict,
 };
 
 pub(super) fn render(program: &NamespaceProgram, gateway: &NatGateway, state: &mut NetState) {
@@ -56,8 +56,10 @@ fn table(gateway: &NatGateway) -> Table {
     let out = Clause::Is(Field::Output, Value::Interface(gateway.device.interface.clone()));
     let translate = sources(&gateway.device.addresses, &mut sets)
         .map(|address| rule(vec![out, Clause::SourceNat(address, PortRange::new(1024, u16::MAX).ok())]));
-    let postrouting =
-        Chain { base: base(Hook::Postrouting, ChainKind::Nat, 100, true), rules: translate.into_iter().collect() };
+    let postrouting = Chain {
+        base: base(Hook::Postrouting, ChainKind::Nat, 100, true),
+        rules: translate.into_iter().collect(),
+    };
 
     let chains = [("input", input), ("forward", forward), ("source", postrouting)];
     Table { chains: chains.into_iter().map(|(name, chain)| (name.into(), Arc::new(chain))).collect(), sets }
@@ -70,7 +72,8 @@ fn sources(addresses: &[Ipv4Addr], sets: &mut BTreeMap<Arc<str>, Arc<Set>>) -> O
         [] => None,
         [only] => Some(NatAddress::Fixed(*only)),
         several => {
-            let elements = (0..).zip(several).map(|(index, to)| (vec![Value::Index(index)], Data::Address(*to)));
+            let elements =
+                (0..).zip(several).map(|(index, to)| (vec![Value::Index(index)], Data::Address(*to)));
             let map = Set::map([Kind::Index], DataKind::Address).with(elements);
             let name: Arc<str> = "sources".into();
             sets.insert(name.clone(), Arc::new(map));

@@ -26,8 +26,8 @@ use enishi_fabric::{Cidr, InterfaceName};
 
 use super::{add_address, add_next_hop, add_route, behind, loopback, member, set, traffic, within};
 use crate::netstate::{
-    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, MarkSource, NatAddress,
-    NetState, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, MarkSource,
+    NatAddress, NetState, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
 };
 
 /// The part of a packet's mark that says which subnet it came from.
@@ -90,15 +90,20 @@ fn routes(router: &Router, state: &mut NetState) {
 
 /// A target that does not exist is a blackhole, as AWS shows it.
 fn target(router: &Router, target: &program::RouteTarget) -> RouteTarget {
-    let out = |interface: &InterfaceName, via| {
-        RouteTarget::Unicast { interface: interface.clone(), via: Some(via), source: None }
+    let out = |interface: &InterfaceName, via| RouteTarget::Unicast {
+        interface: interface.clone(),
+        via: Some(via),
+        source: None,
     };
     match target {
         program::RouteTarget::Local => RouteTarget::Throw,
-        program::RouteTarget::Eni { interface, via, .. } if router.enis.contains_key(interface) => out(interface, *via),
-        program::RouteTarget::Internet => {
-            router.internet.as_ref().map_or(RouteTarget::Blackhole, |port| out(&port.interface, port.next_hop))
+        program::RouteTarget::Eni { interface, via, .. } if router.enis.contains_key(interface) => {
+            out(interface, *via)
         }
+        program::RouteTarget::Internet => router
+            .internet
+            .as_ref()
+            .map_or(RouteTarget::Blackhole, |port| out(&port.interface, port.next_hop)),
         program::RouteTarget::Eni { .. } | program::RouteTarget::Blackhole => RouteTarget::Blackhole,
     }
 }
@@ -132,33 +137,43 @@ impl Builder<'_> {
         let checked = router.enis.iter().filter(|(_, eni)| eni.source_dest_check);
         let checked = checked.map(|(name, _)| member(Value::Interface(name.clone())));
         self.set("checked", Set::of([Kind::Interface]).with(checked));
-        let marks = router.enis.iter().map(|(name, eni)| {
-            (vec![Value::Interface(name.clone())], Data::Mark(eni.subnet.0.into()))
-        });
+        let marks = router
+            .enis
+            .iter()
+            .map(|(name, eni)| (vec![Value::Interface(name.clone())], Data::Mark(eni.subnet.0.into())));
         self.set("subnets", Set::map([Kind::Interface], DataKind::Mark).with(marks));
 
         let services = router.services.iter().map(|address| member(Value::Address(*address)));
         self.set("services", Set::of([Kind::Address]).with(services));
 
         let mut rules = vec![
-            Rule::new("source check", [
-                Clause::In(vec![Field::Input], "checked".into()),
-                Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
-                Clause::Then(Verdict::Drop),
-            ]),
-            Rule::new("source is the router's", [
-                Clause::Not(Field::Input, Value::Interface(loopback())),
-                Clause::In(vec![Field::Source], "services".into()),
-                Clause::Then(Verdict::Drop),
-            ]),
+            Rule::new(
+                "source check",
+                [
+                    Clause::In(vec![Field::Input], "checked".into()),
+                    Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
+                    Clause::Then(Verdict::Drop),
+                ],
+            ),
+            Rule::new(
+                "source is the router's",
+                [
+                    Clause::Not(Field::Input, Value::Interface(loopback())),
+                    Clause::In(vec![Field::Source], "services".into()),
+                    Clause::Then(Verdict::Drop),
+                ],
+            ),
         ];
         if let Some(port) = &router.internet {
             let origin = port.origin.to_string();
-            rules.push(Rule::new(origin, [
-                Clause::Is(Field::Input, Value::Interface(port.interface.clone())),
-                Clause::NotIn(vec![Field::Destination], "igw-public".into()),
-                Clause::Then(Verdict::Drop),
-            ]));
+            rules.push(Rule::new(
+                origin,
+                [
+                    Clause::Is(Field::Input, Value::Interface(port.interface.clone())),
+                    Clause::NotIn(vec![Field::Destination], "igw-public".into()),
+                    Clause::Then(Verdict::Drop),
+                ],
+            ));
         }
         let mark = MarkSource::Map(vec![Field::Input], "subnets".into());
         rules.push(Rule::new("subnet of the sender", [Clause::SetMark(mark)]));
@@ -171,9 +186,10 @@ impl Builder<'_> {
             (vec![Value::Mark(eni.subnet.0.into()), Value::Interface(name.clone())], Data::Member)
         });
         self.set("same-subnet", Set::of([Kind::Mark, Kind::Interface]).with(inside));
-        let out = router.subnets.iter().map(|(mark, subnet)| {
-            (vec![Value::Mark(mark.0.into())], jump(format!("{}-out", subnet.acl)))
-        });
+        let out = router
+            .subnets
+            .iter()
+            .map(|(mark, subnet)| (vec![Value::Mark(mark.0.into())], jump(format!("{}-out", subnet.acl))));
         self.set("acl-out", Set::map([Kind::Mark], DataKind::Verdict).with(out));
         let into = router.enis.iter().filter_map(|(name, eni)| {
             let subnet = router.subnets.get(&eni.subnet)?;
@@ -181,10 +197,13 @@ impl Builder<'_> {
         });
         self.set("acl-in", Set::map([Kind::Interface], DataKind::Verdict).with(into));
         let rules = vec![
-            Rule::new("inside one subnet", [
-                Clause::In(vec![Field::Mark, Field::Output], "same-subnet".into()),
-                Clause::Then(Verdict::Accept),
-            ]),
+            Rule::new(
+                "inside one subnet",
+                [
+                    Clause::In(vec![Field::Mark, Field::Output], "same-subnet".into()),
+                    Clause::Then(Verdict::Accept),
+                ],
+            ),
             Rule::new("", [Clause::Look(vec![Field::Mark], "acl-out".into())]),
             Rule::new("", [Clause::Look(vec![Field::Output], "acl-in".into())]),
         ];
@@ -196,17 +215,21 @@ impl Builder<'_> {
     }
 
     fn deliver(&mut self) {
-        let rules = vec![Rule::new("destination check", [
-            Clause::In(vec![Field::Output], "checked".into()),
-            Clause::NotIn(vec![Field::Output, Field::Destination], "addresses".into()),
-            Clause::Then(Verdict::Drop),
-        ])];
+        let rules = vec![Rule::new(
+            "destination check",
+            [
+                Clause::In(vec![Field::Output], "checked".into()),
+                Clause::NotIn(vec![Field::Output, Field::Destination], "addresses".into()),
+                Clause::Then(Verdict::Drop),
+            ],
+        )];
         self.base("deliver", Hook::Forward, ChainKind::Filter, 0, true, rules);
     }
 
     fn internet(&mut self, port: &InternetPort) {
         let map = |pairs: Vec<(Ipv4Addr, Ipv4Addr)>| {
-            let elements = pairs.into_iter().map(|(from, to)| (vec![Value::Address(from)], Data::Address(to)));
+            let elements =
+                pairs.into_iter().map(|(from, to)| (vec![Value::Address(from)], Data::Address(to)));
             Set::map([Kind::Address], DataKind::Address).with(elements)
         };
         let mappings = &port.mappings;
@@ -214,7 +237,10 @@ impl Builder<'_> {
         self.set("igw-public", Set::of([Kind::Address]).with(public));
         let to_private = map(mappings.iter().map(|(private, public)| (public.address, *private)).collect());
         self.set("igw-to-private", to_private);
-        self.set("igw-to-public", map(mappings.iter().map(|(private, public)| (*private, public.address)).collect()));
+        self.set(
+            "igw-to-public",
+            map(mappings.iter().map(|(private, public)| (*private, public.address)).collect()),
+        );
 
         let origin = port.origin.to_string();
         let interface = || Value::Interface(port.interface.clone());
@@ -224,16 +250,38 @@ impl Builder<'_> {
         self.base("igw-in", Hook::Prerouting, ChainKind::Nat, -100, true, rules);
         let to_public = NatAddress::Map(vec![Field::Source], "igw-to-public".into());
         let clauses = [Clause::Is(Field::Output, interface()), Clause::SourceNat(to_public, None)];
-        self.base("igw-out", Hook::Postrouting, ChainKind::Nat, 100, true, vec![Rule::new(origin.clone(), clauses)]);
+        self.base(
+            "igw-out",
+            Hook::Postrouting,
+            ChainKind::Nat,
+            100,
+            true,
+            vec![Rule::new(origin.clone(), clauses)],
+        );
         let mapped_only = [
             Clause::Is(Field::Output, interface()),
             Clause::NotIn(vec![Field::Source], "igw-public".into()),
             Clause::Then(Verdict::Drop),
         ];
-        self.base("igw-mapped", Hook::Postrouting, ChainKind::Filter, 150, true, vec![Rule::new(origin, mapped_only)]);
+        self.base(
+            "igw-mapped",
+            Hook::Postrouting,
+            ChainKind::Filter,
+            150,
+            true,
+            vec![Rule::new(origin, mapped_only)],
+        );
     }
 
-    fn base(&mut self, name: &str, hook: Hook, kind: ChainKind, priority: i32, accept: bool, rules: Vec<Rule>) {
+    fn base(
+        &mut self,
+        name: &str,
+        hook: Hook,
+        kind: ChainKind,
+        priority: i32,
+        accept: bool,
+        rules: Vec<Rule>,
+    ) {
         let base = Some(BaseChain { hook, kind, priority, accept });
         self.chains.insert(name.into(), Arc::new(Chain { base, rules }));
     }

@@ -30,6 +30,12 @@ const SILENCE: Duration = Duration::from_millis(100);
 #[derive(Clone, Default)]
 pub struct Kept(Arc<Mutex<PrivateNamespaces>>);
 
+impl Kept {
+    pub fn names(&mut self) -> Vec<String> {
+        self.list().unwrap().iter().map(ToString::to_string).collect()
+    }
+}
+
 impl Namespaces for Kept {
     fn list(&mut self) -> io::Result<Vec<NamespaceName>> {
         self.0.lock().unwrap().list()
@@ -95,7 +101,11 @@ impl Lab {
     }
 
     /// Runs `work` inside a namespace.
-    pub fn inside<T: Send + 'static>(&mut self, namespace: &str, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    pub fn inside<T: Send + 'static>(
+        &mut self,
+        namespace: &str,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
         let fd = self.kept.open(&NamespaceName::new(namespace))?;
         self.backend.visitor().visit(fd.as_fd(), work)
     }
@@ -103,7 +113,8 @@ impl Lab {
     /// Runs a command inside a namespace; it must succeed.
     pub fn run(&mut self, namespace: &str, command: &str) -> String {
         let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
-        let output = self.inside(namespace, move || Command::new(&words[0]).args(&words[1..]).output()).unwrap();
+        let output =
+            self.inside(namespace, move || Command::new(&words[0]).args(&words[1..]).output()).unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -120,7 +131,12 @@ impl Lab {
             (packet.source, true)
         });
         let seen = seen.map(|(source, answered)| (*source.ip(), answered));
-        assert_eq!(seen, model, "{text}: the kernel (left) and the model disagree\n{}", expected.hop_by_hop());
+        assert_eq!(
+            seen,
+            model,
+            "{text}: the kernel (left) and the model disagree\n{}",
+            expected.hop_by_hop()
+        );
         seen.is_some()
     }
 
@@ -135,14 +151,16 @@ impl Lab {
         // A blackhole refuses at once.
         let _ = sender.send_to(b"probe", destination);
         let (receiver, source) = first_arrival(&receivers)?;
-        receiver.send_to(b"reply", source).unwrap();
-        let answered = first_arrival(std::slice::from_ref(&sender)).is_some_and(|(_, from)| from == destination);
+        let answered = receiver.send_to(b"reply", source).is_ok();
+        let answered = answered
+            && first_arrival(std::slice::from_ref(&sender)).is_some_and(|(_, from)| from == destination);
         Some((source, answered))
     }
 
     fn receivers(&self, sender: &NamespaceName) -> Vec<String> {
         let end = |role: &Role| matches!(role, Role::Host(_) | Role::Internet(_));
-        let all = self.program.namespaces.iter().filter(|(name, program)| *name != sender && end(&program.role));
+        let all =
+            self.program.namespaces.iter().filter(|(name, program)| *name != sender && end(&program.role));
         all.map(|(name, _)| name.to_string()).collect()
     }
 

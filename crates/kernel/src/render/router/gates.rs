@@ -130,10 +130,13 @@ impl Builder<'_> {
         let mut rules = tracked(side);
         rules.push(Rule::new("", [Clause::Look(vec![side.own()], map.into())]));
         if let Some(port) = &router.internet {
-            rules.push(Rule::new(port.origin.to_string(), [
-                Clause::Is(side.own(), Value::Interface(port.interface.clone())),
-                Clause::Then(Verdict::Accept),
-            ]));
+            rules.push(Rule::new(
+                port.origin.to_string(),
+                [
+                    Clause::Is(side.own(), Value::Interface(port.interface.clone())),
+                    Clause::Then(Verdict::Accept),
+                ],
+            ));
         }
         let priority = if side == Side::Egress { -20 } else { -10 };
         self.base(side.stage(), Hook::Forward, ChainKind::Filter, priority, false, rules);
@@ -173,10 +176,13 @@ impl Builder<'_> {
         self.set(&set, untracked);
         let bit = side.untracked_bit();
         let rules = vec![
-            Rule::new("untracked connections", [
-                Clause::In(vec![side.own(), Field::Protocol], set),
-                Clause::SetTrackMark(MarkSource::Computed(Field::TrackMark, !bit, bit)),
-            ]),
+            Rule::new(
+                "untracked connections",
+                [
+                    Clause::In(vec![side.own(), Field::Protocol], set),
+                    Clause::SetTrackMark(MarkSource::Computed(Field::TrackMark, !bit, bit)),
+                ],
+            ),
             Rule::new("untracked connections", [Clause::Then(Verdict::Accept)]),
         ];
         self.chain(format!("everywhere-{}", side.suffix()), rules);
@@ -189,20 +195,22 @@ fn tracked(side: Side) -> Vec<Rule> {
     let state = |bits| Clause::AnyBit(Field::TrackState, bits);
     let accept = || Clause::Then(Verdict::Accept);
     let own_end = |direction: u8, side: Side| {
-        Rule::new("tracked at this end", [
-            state(Field::ESTABLISHED),
-            Clause::Is(Field::TrackDirection, Value::Byte(direction)),
-            Clause::Masked(Field::TrackMark, side.untracked_bit(), 0),
-            accept(),
-        ])
+        Rule::new(
+            "tracked at this end",
+            [
+                state(Field::ESTABLISHED),
+                Clause::Is(Field::TrackDirection, Value::Byte(direction)),
+                Clause::Masked(Field::TrackMark, side.untracked_bit(), 0),
+                accept(),
+            ],
+        )
     };
     vec![
         Rule::new("related", [state(Field::RELATED), accept()]),
-        Rule::new("tracked at both ends", [
-            state(Field::ESTABLISHED),
-            Clause::Masked(Field::TrackMark, BOTH_BITS, 0),
-            accept(),
-        ]),
+        Rule::new(
+            "tracked at both ends",
+            [state(Field::ESTABLISHED), Clause::Masked(Field::TrackMark, BOTH_BITS, 0), accept()],
+        ),
         own_end(ORIGINAL, side),
         own_end(REPLY, side.other()),
     ]
@@ -219,5 +227,6 @@ fn group_rule(rule: &GroupRule, side: Side, verdict: Verdict) -> Rule {
 }
 
 fn may_be_untracked(rule: &GroupRule) -> bool {
-    rule.is_everywhere() && matches!(rule.traffic, TrafficMatch::All | TrafficMatch::Tcp(_) | TrafficMatch::Udp(_))
+    rule.is_everywhere()
+        && matches!(rule.traffic, TrafficMatch::All | TrafficMatch::Tcp(_) | TrafficMatch::Udp(_))
 }
