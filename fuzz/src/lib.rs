@@ -1,7 +1,7 @@
 //! What the targets share: a request made of fuzzed bytes, served as an endpoint would.
 //!
-//! Run one with `cargo fuzz run -s none TARGET` from the repository's root; stable Rust suffices without a sanitizer. What
-//! a target finds becomes a normal test under `crates/api/tests/hostile_input.rs`.
+//! Run them with `cargo xtask fuzz SECONDS [TARGET...]`, or one with `cargo fuzz run -s none TARGET`; stable Rust suffices
+//! without a sanitizer. What a target finds becomes a normal test in `crates/api/tests/hostile_input.rs`.
 
 use enishi_api::SERVICES;
 use enishi_wire::routing::Router;
