@@ -1,0 +1,35 @@
+//! What a few operations need that is not in the world: the daemon supplies it, so that nothing here does I/O or waits.
+//!
+//! Before the daemon carries an operation out it asks [`Cloud::wants`](crate::Cloud::wants); if the answer is something, it
+//! gets it, outside of any transaction, and hands it to `dispatch_read_with` or `dispatch_write_with`. An operation that
+//! did not get what it wants answers a fault.
+
+use enishi_state::ec2::InstanceId;
+use enishi_state::Timestamp;
+
+/// What an operation needs from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// A fresh RSA key of 2048 bits, for `CreateKeyPair`. Making one takes about 100 ms.
+    RsaKey,
+    /// What the instance wrote to its console, for `GetConsoleOutput`.
+    Console(InstanceId),
+}
+
+/// What the daemon supplies.
+#[derive(Debug, Clone, Default)]
+pub struct Supply {
+    /// The answer to [`Want::RsaKey`]: the private key as PKCS#8 DER (RFC 5958, version 1).
+    pub rsa_key: Option<Vec<u8>>,
+    /// The answer to [`Want::Console`]; `None` also when the instance has not written anything.
+    pub console: Option<Console>,
+}
+
+/// A console's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Console {
+    /// The last 64 KiB at most.
+    pub output: Vec<u8>,
+    /// When it was written last.
+    pub written: Timestamp,
+}

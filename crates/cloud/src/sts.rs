@@ -1,0 +1,5 @@
+//! Written next.
+
+use crate::registry::Registry;
+
+pub(crate) fn register(_: &mut Registry) {}
