@@ -105,6 +105,7 @@ pub struct App {
     writer: Writer,
     progress: watch::Receiver<Progress>,
     realised: watch::Receiver<Realised>,
+    mailbox: Arc<Mailbox>,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
     info: Info,
@@ -193,16 +194,18 @@ impl App {
     /// Waits until the network has realised the newest world and nothing is pending.
     pub async fn settled(&self) {
         let mut realised = self.realised.clone();
+        // Changes that packets cannot tell do not wake the reconcile loop.
+        self.mailbox.nudge();
         // The sender lives as long as the daemon.
         let _ =
             realised.wait_for(|realised| realised.settled == self.writer.newest().load().generation).await;
     }
 }
 
-/// The caller in whose name the daemon itself changes rows.
-fn daemon_caller() -> Option<Caller> {
-    let scope = Scope { account: AccountId::zero(), region: Region::new("us-east-1")? };
-    Some(Caller { scope, access_key: None, session_arn: None })
+/// The caller in whose name the daemon itself changes rows. Rows keep their own account and region.
+fn daemon_caller() -> Caller {
+    let scope = Scope { account: AccountId::zero(), region: Region::us_east_1() };
+    Caller { scope, access_key: None, session_arn: None }
 }
 
 /// Runs the daemon until it is told to stop. `ready` is called once it can be reached.
@@ -229,8 +232,9 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         socket: options.keeper_socket.clone(),
         data_dir: data_dir.path().to_owned(),
     };
-    let reconciler = Reconciler::start(keeper, world, mailbox, writer.clone(), runtime.handle().clone())
-        .context("cannot start a thread")?;
+    let reconciler =
+        Reconciler::start(keeper, world, mailbox.clone(), writer.clone(), runtime.handle().clone())
+            .context("cannot start a thread")?;
     let (stop, stopping) = watch::channel(None);
     let app = Arc::new(App {
         cloud: Cloud::new(),
@@ -238,6 +242,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         writer,
         progress,
         realised: reconciler.realised(),
+        mailbox,
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {

@@ -7,9 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use enishi_state::sts::{Session, SessionKey};
-use enishi_state::{Caller, Read, Tx, World};
-use enishi_wire::sigv4::{Authorization, Denied};
+use enishi_cloud::outside::Supply;
+use enishi_state::{Caller, Read, Tx};
+use enishi_wire::sigv4::Authorization;
 use enishi_wire::{Fault, Request, Value};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
@@ -18,7 +18,9 @@ use http_body_util::Full;
 use rand::Rng;
 
 use super::Answer;
-use crate::daemon::{App, Auth, clock};
+use super::caller::identify;
+use super::supply::supply;
+use crate::daemon::{App, clock};
 
 /// Answers one request.
 pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes, request_id: &str) -> Answer {
@@ -53,8 +55,9 @@ async fn carry_out(
     operation: &'static str,
     input: Value,
 ) -> Result<Value, Fault> {
+    let supply = supply(app, app.cloud.wants(service, operation, &input)).await?;
     if app.cloud.is_write(service, operation) {
-        return write(app, caller, service, operation, input).await;
+        return write(app, caller, service, operation, input, supply).await;
     }
     if app.cloud.needs_defaults(&app.writer.newest().load(), &caller.scope) {
         let at = app.clone();
@@ -68,7 +71,7 @@ async fn carry_out(
     let world = app.writer.newest().load_full();
     let read = Read { world: &world, caller: &caller, now: clock::now() };
     // A read cannot leave anything half done, so a bug in a handler costs its caller an answer and nothing else.
-    catch_unwind(AssertUnwindSafe(|| app.cloud.dispatch_read(&read, service, operation, input)))
+    catch_unwind(AssertUnwindSafe(|| app.cloud.dispatch_read_with(&read, service, operation, input, &supply)))
         .unwrap_or_else(|_| {
             tracing::error!(service, operation, "a handler panicked");
             Err(Fault::internal("An internal error has occurred"))
@@ -81,45 +84,18 @@ async fn write(
     service: &'static str,
     operation: &'static str,
     input: Value,
+    supply: Supply,
 ) -> Result<Value, Fault> {
     let at = app.clone();
     let change = move |tx: &mut Tx<'_>| {
         if at.cloud.needs_defaults(tx.world(), &tx.caller().scope) {
             at.cloud.ensure_defaults(tx);
         }
-        at.cloud.dispatch_write(tx, service, operation, input)
+        at.cloud.dispatch_write_with(tx, service, operation, input, &supply)
     };
     let (output, receipt) = app.writer.change(caller, Box::new(change)).await?;
     app.wait(receipt).await?;
     Ok(output)
-}
-
-/// Who asks. In strict mode a request without a valid signature is refused.
-fn identify(app: &App, request: &Request<'_>, found: Option<&Authorization>) -> Result<Caller, Denied> {
-    let world = app.writer.newest().load();
-    if app.auth == Auth::Strict {
-        verify(app, &world, request, found)?;
-    }
-    let access_key = found.map(|authorization| authorization.access_key.as_str());
-    let region = found.map(|authorization| authorization.region.as_str());
-    Ok(enishi_cloud::caller(&world, access_key, region))
-}
-
-/// Checks the signature with the secret of the access key: a session's own, or one that the daemon was started with.
-fn verify(
-    app: &App,
-    world: &World,
-    request: &Request<'_>,
-    found: Option<&Authorization>,
-) -> Result<(), Denied> {
-    let authorization = found.ok_or(Denied::Missing)?;
-    let now = clock::now();
-    let secret = match world.get::<Session>(&SessionKey::new(&authorization.access_key)) {
-        Some(session) if session.expires > now => &session.secret,
-        Some(_) => return Err(Denied::UnknownKey),
-        None => app.access_keys.get(&authorization.access_key).ok_or(Denied::UnknownKey)?,
-    };
-    authorization.verify(request, secret, enishi_wire::Timestamp::from_millis(now.0))
 }
 
 fn into_http(response: enishi_wire::Response) -> Answer {

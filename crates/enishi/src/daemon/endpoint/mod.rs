@@ -9,9 +9,11 @@
 
 mod admin;
 mod aws;
+mod caller;
 mod guard;
 pub(crate) mod names;
 mod show;
+mod supply;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use enishi_cloud::tick::{Observed, Process};
 use enishi_compute::{Client, ErrorKind, Event, ExitCause, InstanceState as Kept};
 use enishi_state::ResourceId;
 use enishi_state::World;
@@ -88,9 +89,10 @@ impl Instances {
         Ok(Instances { client, launcher, files: files.clone(), phases })
     }
 
-    /// What each instance does.
-    pub fn phases(&self) -> &BTreeMap<String, Phase> {
-        &self.phases
+    /// What each instance does, as [`enishi_cloud::tick`] wants to know it.
+    pub fn observed(&self) -> BTreeMap<InstanceId, Observed> {
+        let observed = |(id, phase): (&String, &Phase)| Some((InstanceId::parse(id).ok()?, observed(phase)));
+        self.phases.iter().filter_map(observed).collect()
     }
 
     /// How many run.
@@ -219,4 +221,15 @@ impl Instances {
             |phase: &Phase| matches!(phase, Phase::Launching { .. } | Phase::Stopping | Phase::Terminating);
         rows && !self.phases.values().any(passing)
     }
+}
+
+fn observed(phase: &Phase) -> Observed {
+    let (boot, process) = match phase {
+        Phase::Running { boot } => (*boot, Process::Running),
+        // There are processes, of no boot that anybody waits for.
+        Phase::Launching { .. } | Phase::Stopping | Phase::Terminating => (0, Process::Running),
+        Phase::Stopped { boot, by_itself } => (*boot, Process::Exited { by_itself: *by_itself }),
+        Phase::Failed { boot, error } => (*boot, Process::Failed(error.clone())),
+    };
+    Observed { boot, process }
 }

@@ -25,13 +25,18 @@ pub struct KeeperFiles {
 impl KeeperFiles {
     /// The console of an instance.
     pub fn console(&self, instance: &str) -> PathBuf {
-        self.data_dir.join("console").join(format!("{instance}.log"))
+        console_file(&self.data_dir, instance)
     }
 
     /// The file that says which boot of an instance was started last.
     pub fn boot(&self, instance: &str) -> PathBuf {
         self.data_dir.join("console").join(format!("{instance}.boot"))
     }
+}
+
+/// The console of an instance, in a data directory.
+pub fn console_file(data_dir: &Path, instance: &str) -> PathBuf {
+    data_dir.join("console").join(format!("{instance}.log"))
 }
 
 /// A living keeper.

@@ -16,16 +16,19 @@ mod metadata;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use enishi_cloud::tick::{Facts, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
 use enishi_plan::Planner;
-use enishi_state::World;
+use enishi_state::{Caller, Tx, World};
+use enishi_wire::Value;
 use tokio::sync::watch;
 
-pub use keeper::KeeperFiles;
+pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 
 use super::writer::Writer;
+use super::{clock, daemon_caller};
 use instances::Instances;
 use keeper::{Keeper, KeptNamespaces};
 use mailbox::{Letter, News};
@@ -118,6 +121,10 @@ struct Thread {
     machine: Option<Machine>,
     failures: u32,
     audit_at: Instant,
+    /// The newest generation that is in force.
+    in_force: u64,
+    /// In whose name states move on.
+    caller: Caller,
 }
 
 impl Thread {
@@ -144,6 +151,8 @@ impl Thread {
             machine: None,
             failures: 0,
             audit_at,
+            in_force: 0,
+            caller: daemon_caller(),
         }
     }
 
@@ -219,9 +228,28 @@ impl Thread {
                 ahead
             });
         }
+        if errors.is_empty() {
+            self.in_force = self.world.generation;
+        }
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
         machine.instances.begin(&self.world);
+        let facts = Facts { realised_generation: self.in_force, instances: machine.instances.observed() };
+        self.tick(facts);
         errors
+    }
+
+    /// Lets states move on, in the newest world.
+    fn tick(&self, facts: Facts) {
+        if !needs_tick(&self.writer.newest().load(), &facts, clock::now()) {
+            return;
+        }
+        let change = move |tx: &mut Tx<'_>| {
+            tick(tx, &facts);
+            Ok(Value::Structure(Vec::new()))
+        };
+        if let Err(fault) = self.writer.change_blocking(self.caller.clone(), Box::new(change)) {
+            tracing::warn!(%fault, "what happened could not be written down");
+        }
     }
 
     fn connect(&mut self) -> anyhow::Result<Machine> {

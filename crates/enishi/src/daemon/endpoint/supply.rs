@@ -1,0 +1,50 @@
+//! What a few operations need from outside of the world, see [`enishi_cloud::outside`].
+
+use std::io;
+use std::time::UNIX_EPOCH;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use enishi_cloud::outside::{Console, Supply, Want};
+use enishi_state::Timestamp;
+use enishi_state::ec2::InstanceId;
+use enishi_wire::Fault;
+
+use crate::daemon::App;
+use crate::daemon::reconcile::console_file;
+
+/// Gets what an operation wants.
+pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
+    match want {
+        None => Ok(Supply::default()),
+        Some(Want::RsaKey) => {
+            // Takes as long as thousands of other answers.
+            let key = tokio::task::spawn_blocking(rsa_key).await.ok().flatten();
+            let key = key.ok_or_else(|| Fault::internal("no RSA key could be made"))?;
+            Ok(Supply { rsa_key: Some(key), ..Supply::default() })
+        }
+        Some(Want::Console(instance)) => {
+            let console = console(app, &instance).map_err(|error| {
+                tracing::error!(%error, %instance, "a console cannot be read");
+                Fault::internal("the console cannot be read")
+            })?;
+            Ok(Supply { console, ..Supply::default() })
+        }
+    }
+}
+
+fn rsa_key() -> Option<Vec<u8>> {
+    let key = KeyPair::generate(KeySize::Rsa2048).ok()?;
+    let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).ok()?;
+    Some(der.as_ref().to_vec())
+}
+
+fn console(app: &App, instance: &InstanceId) -> io::Result<Option<Console>> {
+    let path = console_file(&app.info.data_dir, instance.as_str());
+    let output = enishi_compute::console::read(&path)?;
+    if output.is_empty() {
+        return Ok(None);
+    }
+    let written = std::fs::metadata(&path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Some(Console { output, written: Timestamp(i64::try_from(written.as_millis()).unwrap_or(i64::MAX)) }))
+}

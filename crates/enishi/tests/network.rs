@@ -1,0 +1,189 @@
+//! The thin path: what is created over the AWS protocol is a network, and packets obey it.
+
+mod harness;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+
+use harness::{Daemon, first, until};
+
+/// A VPC with one subnet and a security group that admits nothing.
+struct Lab {
+    daemon: Daemon,
+    subnet: String,
+    group: String,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let daemon = Daemon::start();
+        let vpc = daemon.create_vpc("10.0.0.0/16");
+        let subnet = first(
+            &daemon.call(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.1.0/24")),
+            "subnetId",
+        );
+        let group = format!("Action=CreateSecurityGroup&GroupName=lab&GroupDescription=lab&VpcId={vpc}");
+        let group = first(&daemon.call(&group), "groupId");
+        Lab { daemon, subnet, group }
+    }
+
+    /// Starts an instance; answers its id and private address.
+    fn instance(&self, name: &str) -> (String, String) {
+        let xml = self.daemon.call(&format!(
+            "Action=RunInstances&ImageId=ami-0123456789abcdef0&InstanceType=t3.micro&MinCount=1&MaxCount=1&SubnetId={}\
+             &SecurityGroupId.1={}&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=Name\
+             &TagSpecification.1.Tag.1.Value={name}",
+            self.subnet, self.group
+        ));
+        (first(&xml, "instanceId"), first(&xml, "privateIpAddress"))
+    }
+
+    fn permit(&self, action: &str, port: u16) {
+        self.daemon.call(&format!(
+            "Action={action}&GroupId={}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort={port}\
+             &IpPermissions.1.ToPort={port}&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/16",
+            self.group
+        ));
+    }
+
+    /// Whether a TCP connection from the instance is accepted.
+    fn connects(&self, from: &str, to: &str, port: u16) -> bool {
+        let probe = format!("exec 3<>/dev/tcp/{to}/{port}");
+        self.daemon.run(&["exec", from, "--", "timeout", "1", "bash", "-c", &probe]).status.success()
+    }
+
+    /// A server in an instance that sends every line back.
+    fn echo_server(&self, instance: &str, port: u16) -> Server {
+        let script = format!(
+            "use IO::Socket::INET; $| = 1; my $s = IO::Socket::INET->new(LocalPort => {port}, Listen => 9, ReuseAddr => 1) \
+             or die $!; print \"ready\\n\"; while (my $c = $s->accept) {{ next if fork; $c->autoflush(1); \
+             while (<$c>) {{ print $c $_ }} exit }}"
+        );
+        let mut child = self
+            .daemon
+            .command(&["exec", instance, "--", "perl", "-e", &script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe"))
+            .read_line(&mut line)
+            .expect("the server says something");
+        assert_eq!(line, "ready\n");
+        Server(child)
+    }
+}
+
+/// A command that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn two_instances_reach_each_other_as_their_group_says() {
+    let lab = Lab::new();
+    let (web, web_ip) = lab.instance("web");
+    let (app, _) = lab.instance("app");
+    lab.daemon.settle();
+
+    let output = lab.daemon.run(&["exec", "app", "--", "sh", "-c", "ip -4 -o addr show eth0; exit 7"]);
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("10.0.1."), "{output:?}");
+    let output = lab.daemon.run(&["exec", &app, "--", "no-such-program"]);
+    assert_eq!(output.status.code(), Some(127));
+
+    let _server = lab.echo_server(&web, 8080);
+    assert!(!lab.connects("app", &web_ip, 8080), "no rule admits it");
+    assert_eq!(lab.daemon.run(&["trace", "app", "web", "tcp/8080"]).status.code(), Some(3));
+
+    lab.permit("AuthorizeSecurityGroupIngress", 8080);
+    assert!(lab.connects("app", &web_ip, 8080), "the rule is in force when the API has answered");
+    let trace = lab.daemon.run(&["trace", "app", "web", "tcp/8080"]);
+    assert_eq!(trace.status.code(), Some(0), "{trace:?}");
+    assert!(String::from_utf8_lossy(&trace.stdout).contains("sgr-"), "{trace:?}");
+
+    lab.permit("RevokeSecurityGroupIngress", 8080);
+    assert!(!lab.connects("app", &web_ip, 8080), "no new connection obeys the old rule");
+}
+
+#[test]
+fn a_connection_survives_the_death_of_the_daemon() {
+    let mut lab = Lab::new();
+    let (web, web_ip) = lab.instance("web");
+    let (app, _) = lab.instance("app");
+    lab.daemon.settle();
+    lab.permit("AuthorizeSecurityGroupIngress", 7);
+    let _server = lab.echo_server(&web, 7);
+    let mut client = lab
+        .daemon
+        .command(&[
+            "exec",
+            &app,
+            "--",
+            "bash",
+            "-c",
+            &format!("exec 3<>/dev/tcp/{web_ip}/7; cat <&3 & cat >&3"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut input = client.stdin.take().expect("a pipe");
+    let mut output = BufReader::new(client.stdout.take().expect("a pipe"));
+    let _client = Server(client);
+    let mut echo = |text: &str| {
+        writeln!(input, "{text}").expect("a line is sent");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line comes back");
+        assert_eq!(line.trim_end(), text);
+    };
+    echo("before");
+    lab.daemon.kill();
+    echo("without a daemon");
+    lab.daemon.restart();
+    lab.daemon.settle();
+    echo("after");
+    // The new daemon knows the instances that run, and still rules the network.
+    assert!(lab.daemon.run(&["exec", "web", "--", "true"]).status.success());
+    lab.permit("RevokeSecurityGroupIngress", 7);
+    assert!(!lab.connects("app", &web_ip, 7));
+}
+
+#[test]
+fn stopped_instances_start_again_with_their_files() {
+    let lab = Lab::new();
+    let (id, _) = lab.instance("box");
+    lab.daemon.settle();
+    let state = || {
+        let xml = lab.daemon.call(&format!("Action=DescribeInstances&InstanceId.1={id}"));
+        first(xml.split("<instanceState>").nth(1).expect("a state"), "name")
+    };
+    assert!(lab.daemon.run(&["exec", "box", "--", "sh", "-c", "echo kept > /root/note"]).status.success());
+    lab.daemon.call(&format!("Action=StopInstances&InstanceId.1={id}"));
+    until("the instance is stopped", || state() == "stopped");
+    assert_eq!(lab.daemon.run(&["exec", "box", "--", "true"]).status.code(), Some(1));
+    lab.daemon.call(&format!("Action=StartInstances&InstanceId.1={id}"));
+    until("the instance runs", || state() == "running");
+    let output = lab.daemon.run(&["exec", "box", "--", "cat", "/root/note"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "kept\n", "{output:?}");
+    lab.daemon.call(&format!("Action=TerminateInstances&InstanceId.1={id}"));
+    until("the instance is terminated", || state() == "terminated");
+    assert_eq!(lab.daemon.settle()["instances_running"], 0);
+}
+
+#[test]
+fn a_reset_takes_everything_down() {
+    let lab = Lab::new();
+    lab.instance("gone");
+    lab.daemon.settle();
+    assert_eq!(lab.daemon.send("POST", "/_enishi/reset", &[], b"").status, 200);
+    let status = lab.daemon.settle();
+    assert_eq!(status["instances_running"], 0);
+    assert_eq!(status["namespaces"], 1, "only the internet: {status:#}");
+    assert_eq!(lab.daemon.run(&["exec", "gone", "--", "true"]).status.code(), Some(1));
+}
