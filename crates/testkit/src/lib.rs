@@ -3,9 +3,14 @@
 //! * [`world`]: worlds made by hand or at random, without the AWS API.
 //! * [`flow`]: packets that probe a program.
 //! * [`program`]: programs printed and checked.
+//! * `lab`: real namespaces that follow a program; `differential`: the kernel against the model in random worlds.
 //! * [`Random`]: reproducible randomness.
 
+#[cfg(feature = "lab")]
+pub mod differential;
 pub mod flow;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod program;
 mod random;
 pub mod world;

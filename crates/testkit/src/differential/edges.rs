@@ -1,0 +1,85 @@
+//! Flows at the edges of everything that a program compares with.
+
+use std::net::Ipv4Addr;
+
+use enishi_fabric::program::{Peer, Role, Router};
+use enishi_fabric::{Cidr, Flow, NamespaceName, Packet, Program, Transport};
+
+use crate::Random;
+use crate::flow::Probes;
+
+/// The lowest port of flows that share it with no other.
+const FIRST_OWN_PORT: u16 = 20_000;
+/// Ports that an address translator may have to replace: one that many flows use, one below the range of NAT gateways.
+const REPLACEABLE: [u16; 2] = [4_242, 500];
+
+/// A generator of flows, more pointed than [`Probes`]: also addresses next to the borders of blocks, other protocols, and
+/// answers that nobody asked for.
+pub(super) struct Edges {
+    probes: Probes,
+    addresses: Vec<Ipv4Addr>,
+}
+
+impl Edges {
+    pub(super) fn of(program: &Program) -> Self {
+        let routers = program.namespaces.values().filter_map(|namespace| match &namespace.role {
+            Role::Router(router) => Some(router),
+            _ => None,
+        });
+        let mut addresses: Vec<_> = routers.flat_map(blocks).flat_map(border).collect();
+        addresses.sort();
+        addresses.dedup();
+        Edges { probes: Probes::of(program), addresses }
+    }
+
+    /// A random flow. `n` gives it a source port of its own, in most cases.
+    pub(super) fn flow(&self, random: &mut Random, n: u16) -> Flow {
+        let Flow { from, mut packet } = self.probes.flow(random);
+        let edge = random.pick_any(&self.addresses);
+        match edge {
+            Some(edge) if from == NamespaceName::internet() && random.chance(50) => packet.source = edge,
+            Some(edge) if random.chance(12) => packet.destination = edge,
+            _ => {}
+        }
+        let own = FIRST_OWN_PORT + n % 40_000;
+        let port = if random.chance(6) { random.pick(&REPLACEABLE) } else { own };
+        packet.transport = match (packet.transport, random.below(100)) {
+            (_, 0..4) => Transport::Other(47),
+            (_, 4..6) => Transport::Echo { id: port, reply: true },
+            (Transport::Tcp(_, to), _) => Transport::Tcp(port, to),
+            (Transport::Udp(_, to), _) => Transport::Udp(port, to),
+            (Transport::Echo { reply, .. }, _) => Transport::Echo { id: port, reply },
+            (other, _) => other,
+        };
+        Flow { from, packet }
+    }
+}
+
+/// Whether an address translator may have to give a flow another port, which kernel and model choose differently.
+pub(super) fn may_change_port(packet: Packet) -> bool {
+    let ports = [packet.transport.source_port(), packet.transport.destination_port()];
+    ports.into_iter().flatten().any(|port| REPLACEABLE.contains(&port))
+}
+
+fn blocks(router: &Router) -> impl Iterator<Item = Cidr> {
+    let acls = router.acls.values().flat_map(|acl| acl.inbound.iter().chain(&acl.outbound));
+    let groups = router.groups.values().flat_map(|group| group.ingress.iter().chain(&group.egress));
+    let peers = groups.filter_map(|rule| match rule.peer {
+        Peer::Cidr(cidr) => Some(cidr),
+        Peer::Group(_) => None,
+    });
+    let routes = router.tables.values().flat_map(|table| table.routes.keys().copied());
+    let subnets = router.subnets.values().map(|subnet| subnet.cidr);
+    acls.map(|rule| rule.cidr).chain(peers).chain(routes).chain(subnets)
+}
+
+/// The first and last address of a block and those next to it, but for what no packet can have as its source.
+fn border(block: Cidr) -> impl Iterator<Item = Ipv4Addr> {
+    let (first, last) = (u32::from(block.network()), u32::from(block.broadcast()));
+    let near = [first.saturating_sub(1), first, first.saturating_add(1), last, last.saturating_add(1)];
+    let usable = |address: &Ipv4Addr| {
+        let [first, ..] = address.octets();
+        first != 0 && first != 127 && first < 224
+    };
+    near.into_iter().map(Ipv4Addr::from).filter(usable)
+}
