@@ -14,7 +14,7 @@ use crate::cli::output::Output;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a packet that never arrives is waited for, in seconds.
-const SILENCE: &str = "2";
+const SILENCE: &str = "1";
 
 /// A server that answers every connection with who it is and whom it sees. Perl's core is on every Debian.
 fn server(name: &str, port: u16) -> String {
@@ -115,7 +115,7 @@ impl Network {
     }
 
     fn group(&mut self, aws: &Aws<'_>, vpc: &str, name: &str) -> anyhow::Result<String> {
-        let description = format!("the tour's {name}");
+        let description = format!("of the tour: {name}");
         let parameters = [("GroupName", name), ("GroupDescription", description.as_str()), ("VpcId", vpc)];
         let group = aws.make("CreateSecurityGroup", &parameters, "groupId")?;
         self.groups.push(group.clone());
