@@ -382,7 +382,7 @@ fn render(world: &World, row: &SecurityGroup) -> ec2::SecurityGroup {
     ec2::SecurityGroup {
         group_id: Some(row.id.to_string()),
         ip_permissions_egress: permissions(true),
-        tags: tag::of(world, row.id.as_str()),
+        tags: tag::if_any(world, row.id.as_str()),
         vpc_id: Some(row.vpc.to_string()),
         security_group_arn: Some(arn::ec2(&row.scope, SecurityGroup::KIND, row.id.as_str())),
         owner_id: Some(row.scope.account.to_string()),

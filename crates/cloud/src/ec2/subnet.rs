@@ -267,7 +267,7 @@ fn render(world: &World, row: &Subnet) -> ec2::Subnet {
         owner_id: Some(row.scope.account.to_string()),
         assign_ipv6_address_on_creation: Some(false),
         ipv6_cidr_block_association_set: Some(vec![]),
-        tags: tag::of(world, row.id.as_str()),
+        tags: tag::if_any(world, row.id.as_str()),
         subnet_arn: Some(arn(row)),
         enable_dns64: Some(false),
         ipv6_native: Some(false),

@@ -43,6 +43,11 @@ pub(crate) fn of(world: &World, resource: &str) -> Option<Vec<ec2::Tag>> {
     Some(world.tags_of(resource).map(tag).collect())
 }
 
+/// The tags of a resource whose responses leave the set out where it has none.
+pub(crate) fn if_any(world: &World, resource: &str) -> Option<Vec<ec2::Tag>> {
+    of(world, resource).filter(|tags| !tags.is_empty())
+}
+
 /// Removes every tag of a resource that is being deleted.
 pub(crate) fn remove_all(tx: &mut Tx<'_>, resource: &str) {
     let keys: Vec<TagKey> = tx.world().tags_of(resource).map(Row::id).collect();

@@ -130,9 +130,7 @@ fn create_vpc(tx: &mut Tx<'_>, input: CreateVpcRequest) -> Result<CreateVpcResul
     check_quota(tx)?;
     let id = insert(tx, block, tenancy, false);
     tags.attach(tx, Vpc::KIND, id.as_str());
-    let mut vpc = rendered(tx, &id)?;
-    vpc.state = Some("pending".to_owned());
-    Ok(CreateVpcResult { vpc: Some(vpc) })
+    Ok(CreateVpcResult { vpc: Some(created(tx, &id)?) })
 }
 
 fn create_default_vpc(tx: &mut Tx<'_>, _: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault> {
@@ -141,14 +139,18 @@ fn create_default_vpc(tx: &mut Tx<'_>, _: CreateDefaultVpcRequest) -> Result<Cre
     }
     check_quota(tx)?;
     let id = create_default_network(tx);
-    let mut vpc = rendered(tx, &id)?;
-    vpc.state = Some("pending".to_owned());
-    Ok(CreateDefaultVpcResult { vpc: Some(vpc) })
+    Ok(CreateDefaultVpcResult { vpc: Some(created(tx, &id)?) })
 }
 
-fn rendered(tx: &Tx<'_>, id: &VpcId) -> Result<ec2::Vpc, Fault> {
+/// A new VPC as its creation answers it: pending, and with the sets that Describe leaves out when they are empty.
+fn created(tx: &Tx<'_>, id: &VpcId) -> Result<ec2::Vpc, Fault> {
     let row = ids::find::<Vpc>(tx.world(), &tx.caller().scope, id.as_str())?;
-    Ok(render(tx.world(), row))
+    Ok(ec2::Vpc {
+        state: Some("pending".to_owned()),
+        ipv6_cidr_block_association_set: Some(vec![]),
+        tags: tag::of(tx.world(), id.as_str()),
+        ..render(tx.world(), row)
+    })
 }
 
 fn check_quota(tx: &Tx<'_>) -> Result<(), Fault> {
@@ -212,11 +214,11 @@ fn render(world: &World, row: &Vpc) -> ec2::Vpc {
     ec2::Vpc {
         owner_id: Some(row.scope.account.to_string()),
         instance_tenancy: Some(tenancy.to_owned()),
-        ipv6_cidr_block_association_set: Some(vec![]),
+        ipv6_cidr_block_association_set: None,
         cidr_block_association_set: Some(row.cidrs.iter().map(|b| render_block(b, "associated")).collect()),
         is_default: Some(row.is_default),
         encryption_control: None,
-        tags: tag::of(world, row.id.as_str()),
+        tags: tag::if_any(world, row.id.as_str()),
         block_public_access_states: Some(block_public_access_off()),
         vpc_id: Some(row.id.to_string()),
         state: Some("available".to_owned()),
