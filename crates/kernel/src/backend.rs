@@ -181,7 +181,7 @@ impl<N: Namespaces> Backend<N> {
             return Ok(false);
         }
         if !same {
-            entry.wanted = Arc::new(render::state(program));
+            entry.wanted = Arc::new(render::update(&entry.program, &entry.wanted, program));
             entry.purges.extend(invalidate(&entry.program, program));
             entry.program = program.clone();
         }
@@ -331,6 +331,7 @@ impl<N: Namespaces> Backend<N> {
         let entry = self.entries.get(&end.namespace).ok_or_else(|| lacking("its namespace is not open"))?;
         let (link, peer) = entry
             .wanted
+            .network
             .links
             .get(&end.interface)
             .and_then(|link| Some((link, link.peer.clone()?)))
@@ -341,6 +342,7 @@ impl<N: Namespaces> Backend<N> {
             .ok_or_else(|| lacking("the other end's namespace is not open"))?;
         let peer_link = there
             .wanted
+            .network
             .links
             .get(&peer.interface)
             .ok_or_else(|| lacking("the other end is not in the program"))?;

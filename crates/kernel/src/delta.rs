@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use enishi_fabric::InterfaceName;
 
-use crate::netstate::{Address, NetState, Ownership, PolicyRule, RouteKey};
+use crate::netstate::{Address, NetState, Network, Ownership, PolicyRule, RouteKey};
 
 /// The changes outside of nftables, which [`crate::transaction`] does in one step of its own. New things are taken from
 /// the new state, old ones from the old.
@@ -42,6 +43,15 @@ pub struct Delta {
 impl Delta {
     /// What turns `old` into `new`.
     pub fn between(old: &NetState, new: &NetState) -> Self {
+        let filter = old.filter != new.filter;
+        // A clone of a pointer is the usual case: most changes are of rules.
+        if Arc::ptr_eq(&old.network, &new.network) {
+            return Delta { filter, ..Delta::default() };
+        }
+        Delta { filter, ..Delta::of_network(&old.network, &new.network) }
+    }
+
+    fn of_network(old: &Network, new: &Network) -> Self {
         let mut delta = Delta::default();
         delta.links(old, new);
         // What hangs on an interface that goes away is gone with it.
@@ -99,7 +109,6 @@ impl Delta {
             .filter(|(path, value)| !written(path, value))
             .map(|(path, _)| path.clone())
             .collect();
-        rest.filter = old.filter != new.filter;
         Delta {
             links_gone: delta.links_gone,
             links_new: delta.links_new,
@@ -113,7 +122,7 @@ impl Delta {
         *self == Delta::default()
     }
 
-    fn links(&mut self, old: &NetState, new: &NetState) {
+    fn links(&mut self, old: &Network, new: &Network) {
         if new.ownership == Ownership::Whole || old.ownership == new.ownership {
             self.links_gone =
                 old.links.keys().filter(|name| !new.links.contains_key(*name)).cloned().collect();

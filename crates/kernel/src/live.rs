@@ -17,7 +17,7 @@ use crate::netlink::message::Message;
 use crate::netlink::nftables::{self, CommitError};
 use crate::netlink::socket::Socket;
 use crate::netlink::{conntrack, route};
-use crate::netstate::{LOOPBACK, NetState, Ownership, RouteTarget, TableError, loopback};
+use crate::netstate::{LOOPBACK, NetState, Ownership, RouteTarget, Table, TableError, loopback};
 use crate::observe;
 use crate::sysctl;
 use crate::transaction::{Handles, Transaction};
@@ -115,34 +115,33 @@ impl Live {
     /// Reads everything that counts for `wanted` back into [`Live::state`]. Sysctls cost a visit each time.
     pub(crate) fn observe(&mut self, wanted: &NetState, visitor: Option<&Visitor>) -> io::Result<()> {
         self.route.requests(&mut [route::link_up(LOOPBACK)])?;
-        let observed = observe::network(&mut self.route, wanted)?;
-        let mut state = observed.state;
+        let observed = observe::network(&mut self.route, &wanted.network)?;
+        let mut network = observed.network;
         self.indexes = observed.indexes;
-        state.sysctls = match visitor {
+        network.sysctls = match visitor {
             // An instance sets its own once it runs (a NAT instance turns forwarding on): ours are first values only.
-            _ if wanted.ownership == Ownership::Listed => wanted.sysctls.clone(),
+            _ if network.ownership == Ownership::Listed => wanted.network.sysctls.clone(),
             Some(visitor) => {
-                let paths: Vec<_> = wanted.sysctls.keys().cloned().collect();
+                let paths: Vec<_> = wanted.network.sysctls.keys().cloned().collect();
                 visitor.visit(self.fd.as_fd(), move || Ok(sysctl::read(&paths)))?
             }
-            None => self.state.sysctls.clone(),
+            None => self.state.network.sysctls.clone(),
         };
-        self.observe_filter(wanted, &mut state)?;
-        self.state = Arc::new(state);
+        let filter = self.observe_filter(wanted)?;
+        self.state = Arc::new(NetState { network: Arc::new(network), filter });
         Ok(())
     }
 
-    fn observe_filter(&mut self, wanted: &NetState, state: &mut NetState) -> io::Result<()> {
+    fn observe_filter(&mut self, wanted: &NetState) -> io::Result<Option<Arc<Table>>> {
         // The generation first: a change meanwhile makes it stale, which the next transaction sees.
         let generation = nftables::generation(&mut self.netfilter)?;
-        state.filter = None;
         self.handles = Handles::default();
-        if let Some((table, handles)) = observe::filter(&mut self.netfilter, wanted.filter.as_deref())? {
-            state.filter = Some(Arc::new(table));
-            self.handles = handles;
-        }
+        let found = observe::filter(&mut self.netfilter, wanted.filter.as_deref())?;
         self.generation.store(generation, Ordering::Release);
-        Ok(())
+        Ok(found.map(|(table, handles)| {
+            self.handles = handles;
+            Arc::new(table)
+        }))
     }
 
     /// First step: takes away routes, policy rules, neighbours and interfaces.
@@ -173,9 +172,8 @@ impl Live {
             Err(CommitError::Stale | CommitError::Refused { .. }) => {}
             result => return Ok(result?),
         }
-        let mut state = (*self.state).clone();
-        self.observe_filter(wanted, &mut state)?;
-        self.state = Arc::new(state);
+        let filter = self.observe_filter(wanted)?;
+        self.state = Arc::new(NetState { network: self.state.network.clone(), filter });
         let again = self.transaction(wanted)?;
         match self.commit(again) {
             Err(CommitError::Refused { what, error }) => {
@@ -204,7 +202,8 @@ impl Live {
             let link = self.link(name)?;
             self.indexes.insert(link.name, link.index);
         }
-        let changed = delta.links_changed.iter().filter_map(|name| Some((name, wanted.links.get(name)?)));
+        let changed =
+            delta.links_changed.iter().filter_map(|name| Some((name, wanted.network.links.get(name)?)));
         let changed = changed
             .map(|(name, link)| route::set_link(route::VethEnd { name, mac: link.mac, mtu: link.mtu }));
         let mut requests: Vec<_> = delta.links_new.iter().map(|name| route::link_up(name.as_str())).collect();
@@ -219,7 +218,7 @@ impl Live {
         wanted: &NetState,
         visitor: &Visitor,
     ) -> Result<(), ApplyError> {
-        let value = |path: &String| Some((path.clone(), wanted.sysctls.get(path)?.clone()));
+        let value = |path: &String| Some((path.clone(), wanted.network.sysctls.get(path)?.clone()));
         let values: Vec<_> = delta.sysctls.iter().filter_map(value).collect();
         if values.is_empty() {
             return Ok(());
@@ -239,7 +238,7 @@ impl Live {
             ));
         }
         for key in &delta.neighbours_new {
-            if let Some(mac) = wanted.neighbours.get(key) {
+            if let Some(mac) = wanted.network.neighbours.get(key) {
                 requests.push(route::add_neighbour(self.known(&key.0)?, key.1, *mac));
             }
         }
@@ -247,7 +246,7 @@ impl Live {
         // Routes that others need as their way to a next hop come first by the order of their keys; `onlink` does the rest.
         let mut requests = Vec::new();
         for key in &delta.routes_new {
-            if let Some(target) = wanted.routes.get(key) {
+            if let Some(target) = wanted.network.routes.get(key) {
                 requests.push(route::add_route(key, target, self.route_index(target)?));
             }
         }

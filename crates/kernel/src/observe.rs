@@ -10,27 +10,27 @@ use crate::netlink::nftables::{self, Fingerprint};
 use crate::netlink::route::{self, RouteKind};
 use crate::netlink::socket::Socket;
 use crate::netstate::{
-    Address, Chain, Kind, LOOPBACK, Link, NetState, Ownership, RouteTarget, Rule, Set, Table,
+    Address, Chain, Kind, LOOPBACK, Link, Network, Ownership, RouteTarget, Rule, Set, Table,
 };
 use crate::transaction::Handles;
 
 /// A namespace as the kernel has it.
 pub(crate) struct Observed {
-    /// Its state, without sysctls.
-    pub(crate) state: NetState,
+    /// What is in it, without sysctls.
+    pub(crate) network: Network,
     /// The kernel's numbers of its interfaces, `lo` included.
     pub(crate) indexes: BTreeMap<InterfaceName, u32>,
 }
 
 /// Reads everything outside of nftables. `wanted` says which things count: in a namespace that is shared with its
 /// instance, what is neither wanted nor marked as ours is not seen.
-pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Observed> {
+pub(crate) fn network(socket: &mut Socket, wanted: &Network) -> io::Result<Observed> {
     let shared = wanted.ownership == Ownership::Listed;
     let links = socket
         .dump(route::get_links(), Vec::new, |links, message| links.extend(route::parse_link(message)))?;
     let names: HashMap<u32, InterfaceName> =
         links.iter().map(|link| (link.index, link.name.clone())).collect();
-    let mut state = NetState { ownership: wanted.ownership, ..NetState::default() };
+    let mut state = Network { ownership: wanted.ownership, ..Network::default() };
     for link in &links {
         if link.name.as_str() == LOOPBACK || shared && !wanted.links.contains_key(&link.name) {
             continue;
@@ -73,7 +73,7 @@ pub(crate) fn network(socket: &mut Socket, wanted: &NetState) -> io::Result<Obse
         socket.dump(route::get_rules(), Vec::new, |all, message| all.extend(route::parse_rule(message)))?;
     state.rules.extend(rules.into_iter().filter(|(_, ours)| *ours || !shared).map(|(rule, _)| rule));
     let indexes = links.into_iter().map(|link| (link.name, link.index)).collect();
-    Ok(Observed { state, indexes })
+    Ok(Observed { network: state, indexes })
 }
 
 /// What a route does. One that no program asks for counts as a route that ends the lookup out of place.

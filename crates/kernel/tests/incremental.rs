@@ -2,6 +2,7 @@
 
 mod lab;
 
+use enishi_kernel::render;
 use lab::{Lab, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -108,6 +109,25 @@ fn incremental_is_full() {
         Ok(())
     })
     .unwrap();
+}
+
+#[test]
+fn an_updated_rendering_is_a_new_one() {
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let picks = (0u32..1 << SOMETIMES.len(), 0u32..1 << SOMETIMES.len());
+    let few_lines = (0u32..1 << SOMETIMES.len(), 0u32..1 << 12).prop_map(|(a, lines)| (a, a ^ lines));
+    let rng = prop::test_runner::TestRng::deterministic_rng(prop::test_runner::RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, rng)
+        .run(&prop_oneof![picks, few_lines], |(old, new)| {
+            let (old, new) = (world(old).program(), world(new).program());
+            for (name, new) in &new.namespaces {
+                if let Some(old) = old.namespaces.get(name) {
+                    prop_assert_eq!(render::update(old, &render::state(old), new), render::state(new));
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]

@@ -29,9 +29,19 @@ pub(crate) fn loopback() -> InterfaceName {
     InterfaceName::new(LOOPBACK).expect("two letters")
 }
 
-/// The desired state of one network namespace.
+/// The desired state of one network namespace. Its parts are shared, so that one that is as before is recognised by its
+/// pointer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetState {
+    /// Everything outside of nftables.
+    pub network: Arc<Network>,
+    /// The nftables table `ip enishi`; without one there is no such table.
+    pub filter: Option<Arc<Table>>,
+}
+
+/// The desired state of a network namespace outside of nftables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
     /// What happens to things that are there and not listed.
     pub ownership: Ownership,
     /// Interfaces besides `lo`, which is always up.
@@ -46,8 +56,6 @@ pub struct NetState {
     pub rules: BTreeSet<PolicyRule>,
     /// Values under `/proc/sys/net`, by path: `ipv4/ip_forward`.
     pub sysctls: BTreeMap<String, String>,
-    /// The nftables table `ip enishi`; without one there is no such table.
-    pub filter: Option<Arc<Table>>,
 }
 
 /// Whether a namespace holds only what its state lists.

@@ -6,9 +6,19 @@ use super::filter::{
     BaseChain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MarkSource, NatAddress, RejectWith,
     Rule, Table, Value, Verdict,
 };
-use super::{NetState, Ownership, PolicyRule, RouteKey, RouteTarget};
+use super::{NetState, Network, Ownership, PolicyRule, RouteKey, RouteTarget};
 
 impl Display for NetState {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.network)?;
+        match &self.filter {
+            Some(table) => write!(f, "{table}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Network {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.ownership == Ownership::Listed {
             writeln!(f, "shared with the instance")?;
@@ -35,10 +45,7 @@ impl Display for NetState {
         for (path, value) in &self.sysctls {
             writeln!(f, "sysctl {path} = {value}")?;
         }
-        match &self.filter {
-            Some(table) => write!(f, "{table}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

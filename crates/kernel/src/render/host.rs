@@ -8,13 +8,13 @@ use enishi_fabric::Cidr;
 use enishi_fabric::program::{Device, Host, NamespaceProgram};
 
 use super::{add_address, add_next_hop, add_route, set};
-use crate::netstate::{MAIN_TABLE, NetState, Ownership, PolicyRule, RouteKey};
+use crate::netstate::{MAIN_TABLE, Network, Ownership, PolicyRule, RouteKey};
 
 /// The table of the second device; the third has the next, and so on.
 const FIRST_DEVICE_TABLE: u32 = 1001;
 const DEVICE_PRIORITY: u32 = 1000;
 
-pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut NetState) {
+pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut Network) {
     state.ownership = Ownership::Listed;
     set(state, "ipv4/ip_forward", 0);
     for (index, device) in (0..).zip(&host.devices) {
@@ -41,7 +41,7 @@ pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut NetSta
 }
 
 /// A device's addresses, and the neighbour that is its gateway.
-pub(super) fn add_device(program: &NamespaceProgram, device: &Device, state: &mut NetState) {
+pub(super) fn add_device(program: &NamespaceProgram, device: &Device, state: &mut Network) {
     for address in &device.addresses {
         add_address(state, &device.interface, *address, device.subnet.prefix());
     }

@@ -5,9 +5,9 @@ use enishi_fabric::Cidr;
 use enishi_fabric::program::{Internet, NamespaceProgram};
 
 use super::{add_address, add_next_hop, add_route, loopback, set};
-use crate::netstate::{MAIN_TABLE, NetState, RouteKey, RouteTarget};
+use crate::netstate::{MAIN_TABLE, Network, RouteKey, RouteTarget};
 
-pub(super) fn render(program: &NamespaceProgram, internet: &Internet, state: &mut NetState) {
+pub(super) fn render(program: &NamespaceProgram, internet: &Internet, state: &mut Network) {
     set(state, "ipv4/ip_forward", 1);
     let main = |destination| RouteKey::new(MAIN_TABLE, destination);
     add_address(state, &loopback(), internet.address, 32);

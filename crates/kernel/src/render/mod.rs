@@ -9,16 +9,44 @@ mod nat_gateway;
 mod router;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use enishi_fabric::program::{Interface, NamespaceProgram, Role};
 use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, PortRange, Protocol, TrafficMatch};
 
 use crate::netstate::loopback;
-use crate::netstate::{Address, Clause, Data, Field, Key, Link, NetState, RouteKey, RouteTarget, Value};
+use crate::netstate::{
+    Address, Clause, Data, Field, Key, Link, NetState, Network, RouteKey, RouteTarget, Value,
+};
 
 /// The state that the program asks for.
 pub fn state(program: &NamespaceProgram) -> NetState {
-    let mut state = NetState::default();
+    let filter = match &program.role {
+        Role::Router(router) => Some(Arc::new(router::table(router))),
+        Role::NatGateway(gateway) => Some(Arc::new(nat_gateway::table(gateway))),
+        Role::Host(_) | Role::Internet(_) => None,
+    };
+    NetState { network: Arc::new(network(program)), filter }
+}
+
+/// The same as [`state`], given the state of another program. What is the same is shared, and changes of rules, which are
+/// the most frequent, cost what they change.
+pub fn update(old: &NamespaceProgram, old_state: &NetState, new: &NamespaceProgram) -> NetState {
+    let (Role::Router(before), Role::Router(after), Some(table)) = (&old.role, &new.role, &old_state.filter)
+    else {
+        return state(new);
+    };
+    if old.interfaces != new.interfaces || !router::differs_in_rules_only(before, after) {
+        return state(new);
+    }
+    NetState {
+        network: old_state.network.clone(),
+        filter: Some(Arc::new(router::update(before, table, after))),
+    }
+}
+
+fn network(program: &NamespaceProgram) -> Network {
+    let mut state = Network::default();
     for (name, interface) in &program.interfaces {
         let link = Link { mac: interface.mac, mtu: interface.mtu, peer: Some(interface.peer.clone()) };
         state.links.insert(name.clone(), link);
@@ -35,7 +63,7 @@ pub fn state(program: &NamespaceProgram) -> NetState {
 
 /// What hosts' distributions set differently, on `all`, `default` and every device: routes here are asymmetric on
 /// purpose, and nobody is to be told of a shorter way around a filter. IPv6 is not part of a program yet.
-fn set_common_sysctls(state: &mut NetState) {
+fn set_common_sysctls(state: &mut Network) {
     let links = state.links.keys().map(|name| name.as_str());
     let mut values = Vec::new();
     for device in links.clone().chain(["all", "default"]) {
@@ -52,18 +80,18 @@ fn set_common_sysctls(state: &mut NetState) {
     }
 }
 
-fn set(state: &mut NetState, path: &str, value: impl ToString) {
+fn set(state: &mut Network, path: &str, value: impl ToString) {
     state.sysctls.insert(path.to_owned(), value.to_string());
 }
 
 /// An address of its own, without a route.
-fn add_address(state: &mut NetState, interface: &InterfaceName, address: Ipv4Addr, prefix: u8) {
+fn add_address(state: &mut Network, interface: &InterfaceName, address: Ipv4Addr, prefix: u8) {
     state.addresses.insert(Address { interface: interface.clone(), address, prefix });
 }
 
 /// A next hop that needs no ARP: the other end of the veth pair.
 fn add_next_hop(
-    state: &mut NetState,
+    state: &mut Network,
     name: &InterfaceName,
     interface: Option<&Interface>,
     next_hop: Ipv4Addr,
@@ -75,7 +103,7 @@ fn add_next_hop(
 
 /// A route out of an interface.
 fn add_route(
-    state: &mut NetState,
+    state: &mut Network,
     key: RouteKey,
     interface: &InterfaceName,
     via: Option<Ipv4Addr>,

@@ -13,11 +13,11 @@ use enishi_fabric::{Cidr, PortRange};
 
 use super::{add_route, host, set};
 use crate::netstate::{
-    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, NetState,
+    BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, Network,
     RejectWith, RouteKey, Rule, Set, Table, Value, Verdict,
 };
 
-pub(super) fn render(program: &NamespaceProgram, gateway: &NatGateway, state: &mut NetState) {
+pub(super) fn render(program: &NamespaceProgram, gateway: &NatGateway, state: &mut Network) {
     let device = &gateway.device;
     host::add_device(program, device, state);
     let default = RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE);
@@ -30,10 +30,10 @@ pub(super) fn render(program: &NamespaceProgram, gateway: &NatGateway, state: &m
     // A packet in the middle of a forgotten connection begins no new one.
     set(state, "netfilter/nf_conntrack_tcp_loose", 0);
     set(state, "netfilter/nf_conntrack_tcp_be_liberal", 1);
-    state.filter = Some(Arc::new(table(gateway)));
 }
 
-fn table(gateway: &NatGateway) -> Table {
+/// Its nftables table.
+pub(super) fn table(gateway: &NatGateway) -> Table {
     let origin: Arc<str> = gateway.origin.to_string().into();
     let rule = |clauses: Vec<Clause>| Rule::new(origin.clone(), clauses);
     let state = |bits| Clause::AnyBit(Field::TrackState, bits);

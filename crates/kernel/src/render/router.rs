@@ -27,7 +27,7 @@ use enishi_fabric::{Cidr, InterfaceName};
 use super::{add_address, add_next_hop, add_route, behind, loopback, member, set, traffic, within};
 use crate::netstate::{
     BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, MarkSource,
-    NatAddress, NetState, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
+    NatAddress, Network, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
 };
 
 /// The part of a packet's mark that says which subnet it came from.
@@ -35,7 +35,7 @@ const SUBNET_MASK: u32 = 0xff;
 /// Policy rules of subnets, by their mark: asked before the main table.
 const SUBNET_PRIORITY: u32 = 1000;
 
-pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut NetState) {
+pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
     set(state, "ipv4/ip_forward", 1);
     // "Untracked connections" and "idle timeout" in the EC2 guide.
     set(state, "netfilter/nf_conntrack_tcp_timeout_established", 432_000);
@@ -45,10 +45,9 @@ pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut 
     set(state, "netfilter/nf_conntrack_tcp_be_liberal", 1);
     addresses(namespace, router, state);
     routes(router, state);
-    state.filter = Some(Arc::new(Builder::table(router)));
 }
 
-fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut NetState) {
+fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
     for service in &router.services {
         add_address(state, &loopback(), *service, 32);
     }
@@ -64,7 +63,7 @@ fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut NetState
 
 /// A subnet's table ends a lookup inside the VPC with `throw`; the main table alone knows the ENIs' addresses. So a route
 /// more specific than local can lead to an appliance.
-fn routes(router: &Router, state: &mut NetState) {
+fn routes(router: &Router, state: &mut Network) {
     for (id, table) in &router.tables {
         for (destination, route) in &table.routes {
             state.routes.insert(RouteKey::new(id.0, *destination), target(router, &route.target));
@@ -115,19 +114,42 @@ struct Builder<'a> {
     sets: BTreeMap<Arc<str>, Arc<Set>>,
 }
 
-impl Builder<'_> {
-    fn table(router: &Router) -> Table {
-        let mut builder = Builder { router, chains: BTreeMap::new(), sets: BTreeMap::new() };
-        builder.source_check();
-        builder.acls();
-        builder.gates();
-        builder.deliver();
-        if let Some(port) = &router.internet {
-            builder.internet(port);
-        }
-        Table { chains: builder.chains, sets: builder.sets }
+/// The nftables table of a router.
+pub(super) fn table(router: &Router) -> Table {
+    let mut builder = Builder { router, chains: BTreeMap::new(), sets: BTreeMap::new() };
+    builder.source_check();
+    builder.acls();
+    builder.gates();
+    builder.deliver();
+    if let Some(port) = &router.internet {
+        builder.internet(port);
     }
+    Table { chains: builder.chains, sets: builder.sets }
+}
 
+/// Whether two routers have the same groups and ACLs by name, and differ at most in what these say.
+pub(super) fn differs_in_rules_only(old: &Router, new: &Router) -> bool {
+    old.groups.keys().eq(new.groups.keys())
+        && old.acls.keys().eq(new.acls.keys())
+        && old.groups.iter().zip(&new.groups).all(|((_, old), (_, new))| gates::same_everywhere(old, new))
+        && (&old.enis, &old.subnets, &old.tables, &old.services)
+            == (&new.enis, &new.subnets, &new.tables, &new.services)
+        && old.internet == new.internet
+}
+
+/// The table of `new`, given that of a router that [`differs_in_rules_only`].
+pub(super) fn update(old: &Router, table: &Table, new: &Router) -> Table {
+    let mut builder = Builder { router: new, chains: table.chains.clone(), sets: table.sets.clone() };
+    for (id, acl) in new.acls.iter().filter(|(id, acl)| old.acls.get(*id) != Some(acl)) {
+        builder.acl(id, acl);
+    }
+    for (id, group) in new.groups.iter().filter(|(id, group)| old.groups.get(*id) != Some(group)) {
+        builder.group(id, group);
+    }
+    Table { chains: builder.chains, sets: builder.sets }
+}
+
+impl Builder<'_> {
     fn source_check(&mut self) {
         let router = self.router;
         let owned = router.enis.iter().flat_map(|(name, eni)| {
@@ -209,9 +231,13 @@ impl Builder<'_> {
         ];
         self.base("acl", Hook::Forward, ChainKind::Filter, -30, true, rules);
         for (id, acl) in &router.acls {
-            self.chain(format!("{id}-in"), acl_rules(acl, Field::Source));
-            self.chain(format!("{id}-out"), acl_rules(acl, Field::Destination));
+            self.acl(id, acl);
         }
+    }
+
+    fn acl(&mut self, id: &str, acl: &NetworkAcl) {
+        self.chain(format!("{id}-in"), acl_rules(acl, Field::Source));
+        self.chain(format!("{id}-out"), acl_rules(acl, Field::Destination));
     }
 
     fn deliver(&mut self) {

@@ -17,6 +17,14 @@ enum Side {
     Ingress,
 }
 
+const SIDES: [Side; 2] = [Side::Egress, Side::Ingress];
+
+/// Whether the same chains of two versions of a group exist: each direction's rules that are open to everywhere have one.
+pub(super) fn same_everywhere(old: &SecurityGroup, new: &SecurityGroup) -> bool {
+    let open = |group, side: Side| side.rules(group).iter().any(may_be_untracked);
+    SIDES.iter().all(|side| open(old, *side) == open(new, *side))
+}
+
 impl Side {
     /// The chain of the stage.
     fn stage(self) -> &'static str {
@@ -90,22 +98,27 @@ impl Builder<'_> {
     pub(super) fn gates(&mut self) {
         let router = self.router;
         for (id, group) in &router.groups {
-            let members = group.members.iter().map(|(name, address)| (behind(name, *address), Data::Member));
-            self.set(&format!("{id}-members"), Set::of([Kind::Interface, Kind::Address]).with(members));
+            self.group(id, group);
         }
-        for side in [Side::Egress, Side::Ingress] {
+        for side in SIDES {
             self.gate(side);
             self.everywhere(side);
-            for (id, group) in &router.groups {
-                let rules = side.rules(group);
-                let accepted = rules.iter().map(|rule| group_rule(rule, side, Verdict::Accept));
-                self.chain(format!("{id}-{}", side.suffix()), accepted.collect());
-                let everywhere = Verdict::Goto(format!("everywhere-{}", side.suffix()).into());
-                let open = rules.iter().filter(|rule| may_be_untracked(rule));
-                let open: Vec<_> = open.map(|rule| group_rule(rule, side, everywhere.clone())).collect();
-                if !open.is_empty() {
-                    self.chain(format!("{id}-{}-everywhere", side.suffix()), open);
-                }
+        }
+    }
+
+    /// A group's members, and its rules in both directions.
+    pub(super) fn group(&mut self, id: &str, group: &SecurityGroup) {
+        let members = group.members.iter().map(|(name, address)| (behind(name, *address), Data::Member));
+        self.set(&format!("{id}-members"), Set::of([Kind::Interface, Kind::Address]).with(members));
+        for side in SIDES {
+            let rules = side.rules(group);
+            let accepted = rules.iter().map(|rule| group_rule(rule, side, Verdict::Accept));
+            self.chain(format!("{id}-{}", side.suffix()), accepted.collect());
+            let everywhere = Verdict::Goto(format!("everywhere-{}", side.suffix()).into());
+            let open = rules.iter().filter(|rule| may_be_untracked(rule));
+            let open: Vec<_> = open.map(|rule| group_rule(rule, side, everywhere.clone())).collect();
+            if !open.is_empty() {
+                self.chain(format!("{id}-{}-everywhere", side.suffix()), open);
             }
         }
     }
