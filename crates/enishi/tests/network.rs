@@ -166,7 +166,7 @@ fn stopped_instances_start_again_with_their_files() {
     assert!(lab.daemon.run(&["exec", "box", "--", "sh", "-c", "echo kept > /root/note"]).status.success());
     lab.daemon.call(&format!("Action=StopInstances&InstanceId.1={id}"));
     until("the instance is stopped", || state() == "stopped");
-    assert_eq!(lab.daemon.run(&["exec", "box", "--", "true"]).status.code(), Some(1));
+    assert_eq!(lab.daemon.run(&["exec", "box", "--", "true"]).status.code(), Some(125));
     lab.daemon.call(&format!("Action=StartInstances&InstanceId.1={id}"));
     until("the instance runs", || state() == "running");
     let output = lab.daemon.run(&["exec", "box", "--", "cat", "/root/note"]);
@@ -185,5 +185,5 @@ fn a_reset_takes_everything_down() {
     let status = lab.daemon.settle();
     assert_eq!(status["instances_running"], 0);
     assert_eq!(status["namespaces"], 1, "only the internet: {status:#}");
-    assert_eq!(lab.daemon.run(&["exec", "gone", "--", "true"]).status.code(), Some(1));
+    assert_eq!(lab.daemon.run(&["exec", "gone", "--", "true"]).status.code(), Some(125));
 }

@@ -13,9 +13,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use enishi_compute::{Client, ErrorKind, ExecSpec, Stdio, Target};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Endpoint;
+use super::output::Output;
 use super::terminal::{RawTerminal, copy_window_size};
 
 /// Arguments of `exec`.
@@ -28,19 +29,43 @@ pub struct ExecArgs {
     command: Vec<String>,
 }
 
+/// Exit status when the command could not be started.
+const NOT_STARTED: u8 = 125;
+
 /// Runs the command; its exit status is ours.
-pub fn exec(endpoint: &Endpoint, args: &ExecArgs) -> anyhow::Result<ExitCode> {
+pub fn exec(endpoint: &Endpoint, args: &ExecArgs, output: Output) -> ExitCode {
+    match run(endpoint, args, output) {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)),
+        Err(error) => {
+            output.failed(&error);
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+fn run(endpoint: &Endpoint, args: &ExecArgs, output: Output) -> anyhow::Result<i32> {
     let place = Place::find(endpoint, &args.target)?;
-    let status = if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        place.run_on_terminal(&args.command)?
-    } else {
-        let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        place.run(
-            &args.command,
-            Stdio { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() },
-        )?
-    };
-    Ok(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)))
+    if output.is_json() {
+        let said = place.collect(&args.command)?;
+        output.print("", &json!({ "status": said.status, "stdout": said.stdout, "stderr": said.stderr }))?;
+        return Ok(said.status);
+    }
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return place.run_on_terminal(&args.command);
+    }
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    place.run(&args.command, Stdio { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() })
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit status.
+    pub status: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
 }
 
 /// Where commands run, and who runs them.
@@ -66,17 +91,20 @@ impl Place {
         self.client()?.run(&self.spec(command), stdio).with_context(|| self.hint())
     }
 
-    /// Runs a command to its end and answers its status and what it printed.
-    pub fn output(&self, command: &[String]) -> anyhow::Result<(i32, String)> {
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        let (mut reader, writer) = io::pipe()?;
+    /// Runs a command to its end, without input, and answers what it said.
+    pub fn collect(&self, command: &[String]) -> anyhow::Result<Said> {
+        let null = File::open("/dev/null")?;
+        let (stdout, stdout_end) = io::pipe()?;
+        let (stderr, stderr_end) = io::pipe()?;
         let mut client = self.client()?;
-        let stdio = Stdio { stdin: null.as_fd(), stdout: writer.as_fd(), stderr: null.as_fd() };
+        let stdio = Stdio { stdin: null.as_fd(), stdout: stdout_end.as_fd(), stderr: stderr_end.as_fd() };
         let exec = client.exec(&self.spec(command), stdio).with_context(|| self.hint())?;
-        drop(writer);
-        let mut text = String::new();
-        reader.read_to_string(&mut text)?;
-        Ok((client.wait(exec)?, text))
+        drop((stdout_end, stderr_end));
+        // Both at once: a command that fills one pipe waits for its reader.
+        let complaints = std::thread::spawn(move || read(stderr));
+        let stdout = read(stdout)?;
+        let stderr = complaints.join().unwrap_or_else(|_| Ok(String::new()))?;
+        Ok(Said { status: client.wait(exec)?, stdout, stderr })
     }
 
     /// Starts a command without streams. It is hung up when the answer is dropped.
@@ -135,6 +163,12 @@ impl Place {
             crate::daemon::Target::Namespace(name) => format!("cannot run a command in {name}"),
         }
     }
+}
+
+fn read(mut pipe: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Whether the error means that the place is not there yet.

@@ -64,6 +64,9 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the daemon
+    ///
+    /// Ctrl-C and `enishi down` end everything. SIGTERM, like a crash, ends the daemon alone: instances and their network
+    /// go on, and the next `enishi up` takes them over.
     Up(UpArgs),
     /// End the daemon, every instance and the network
     ///
@@ -75,8 +78,9 @@ enum Command {
     Env,
     /// Run a command in an instance, or on the internet
     ///
-    /// The command gets this terminal, and its exit status becomes ours. On the internet, in a VPC's router or in a NAT
-    /// gateway it runs on the host's files, in that network.
+    /// The command gets this terminal, and its exit status becomes ours; 125 means that it could not be started. On the
+    /// internet, in a VPC's router or in a NAT gateway it runs on the host's files, in that network. With --json, what it
+    /// prints is collected.
     Exec(exec::ExecArgs),
     /// Show a packet's way, hop by hop, with the rule that decides
     ///
@@ -186,7 +190,7 @@ fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Up(args) => up::up(&args, output),
         Command::Down(args) => up::down(&endpoint, &args.path(), output),
         Command::Env => env(&endpoint, output),
-        Command::Exec(args) => exec::exec(&endpoint, &args),
+        Command::Exec(args) => Ok(exec::exec(&endpoint, &args, output)),
         Command::Trace(args) => trace(&endpoint, &args, output),
         Command::Show(args) => show(&endpoint, &args, output),
         Command::Status => status(&endpoint, output),

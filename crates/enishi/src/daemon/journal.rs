@@ -5,7 +5,6 @@
 //! and the writer goes back to the last durable world.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -21,6 +20,9 @@ const QUEUE: usize = 4096;
 
 /// How long a batch waits at most for transactions of clients that were just answered.
 const LINGER: Duration = Duration::from_micros(400);
+
+/// Opens the store and reads the world in it.
+pub type Open = Box<dyn Fn() -> Result<(Store, World), StoreError> + Send>;
 
 /// How far the journal is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,14 +71,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts the thread. `world` is what the store holds.
-    pub fn start(store: Store, path: PathBuf, world: Arc<World>) -> std::io::Result<Self> {
+    /// Starts the thread. `world` is what the store holds; `open` opens it again after a failure.
+    pub fn start(store: Store, open: Open, world: Arc<World>) -> std::io::Result<Self> {
         let (entries, receiver) = sync_channel(QUEUE);
         let (sender, progress) =
             watch::channel(Progress { durable: world.generation, ..Progress::default() });
         let durable = Arc::new(ArcSwap::from(world));
         let mut thread =
-            Thread { store: Some(store), path, durable: durable.clone(), progress: sender, expected: 1 };
+            Thread { store: Some(store), open, durable: durable.clone(), progress: sender, expected: 1 };
         std::thread::Builder::new().name("journal".into()).spawn(move || thread.run(&receiver))?;
         Ok(Journal { entries, progress, durable })
     }
@@ -119,7 +121,7 @@ impl Journal {
 struct Thread {
     /// `None` after a failure.
     store: Option<Store>,
-    path: PathBuf,
+    open: Open,
     /// The world on disk.
     durable: Arc<ArcSwap<World>>,
     progress: watch::Sender<Progress>,
@@ -215,7 +217,7 @@ impl Thread {
     /// reported an error, and a caller who was answered with a server's error cannot know.
     fn restart(&mut self, floor: u64) -> Option<Arc<World>> {
         self.store = None;
-        let opened = Store::open(&self.path).and_then(|(store, mut world)| {
+        let opened = (self.open)().and_then(|(store, mut world)| {
             world.generation = world.generation.max(floor) + 1;
             let mut probe = Batch::default();
             probe.at(world.generation);

@@ -16,6 +16,8 @@ mod journal;
 mod metadata;
 mod reconcile;
 mod store;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod writer;
 
@@ -215,10 +217,11 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let listener =
         endpoint::bind(options.listen).with_context(|| format!("cannot listen on {}", options.listen))?;
     let listen = listener.local_addr().context("cannot tell where the daemon listens")?;
-    let (store, world) = Store::open(&data_dir.store_file())?;
+    let file = data_dir.store_file();
+    let (store, world) = Store::open(&file)?;
     let world = Arc::new(world);
-    let journal =
-        Journal::start(store, data_dir.store_file(), world.clone()).context("cannot start a thread")?;
+    let journal = Journal::start(store, Box::new(move || Store::open(&file)), world.clone())
+        .context("cannot start a thread")?;
     let progress = journal.progress();
     let mailbox = Arc::new(Mailbox::default());
     let writer = Writer::start(journal, world.clone(), mailbox.clone()).context("cannot start a thread")?;

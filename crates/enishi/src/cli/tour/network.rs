@@ -157,10 +157,11 @@ impl Network {
         let internet = Place::find(endpoint, "internet")?;
         let web = Place::find(endpoint, &self.web.id)?;
         let app = Place::find(endpoint, &self.app.id)?;
-        let outside = internet.output(&shell(
-            "ip -4 -o addr show dev lo scope global | awk '{print $4; exit}' | cut -d/ -f1",
-        ))?;
-        let outside = outside.1.trim().to_owned();
+        let outside = internet
+            .collect(&shell("ip -4 -o addr show dev lo scope global | awk '{print $4; exit}' | cut -d/ -f1"))?
+            .stdout
+            .trim()
+            .to_owned();
         let _site = internet.start(&shell(&server("the internet", 8000)))?;
         for (place, port) in [(&web, 80), (&app, 8080), (&internet, 8000)] {
             await_server(place, port)?;
@@ -285,8 +286,8 @@ fn await_server(place: &Place, port: u16) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let command = shell(&format!("exec 3<>/dev/tcp/127.0.0.1/{port}"));
     loop {
-        match place.output(&command) {
-            Ok((0, _)) => return Ok(()),
+        match place.collect(&command) {
+            Ok(said) if said.status == 0 => return Ok(()),
             Err(error) if !is_not_ready(&error) => return Err(error),
             _ => {}
         }
@@ -301,8 +302,8 @@ fn await_server(place: &Place, port: u16) -> anyhow::Result<()> {
 fn connect(place: &Place, to: &str, port: u16) -> anyhow::Result<(bool, String)> {
     let command = format!("exec 3<>/dev/tcp/{to}/{port} && cat <&3");
     let command = ["timeout", SILENCE, "bash", "-c", &command].map(str::to_owned);
-    let (status, text) = place.output(&command)?;
-    Ok((status == 0 && !text.is_empty(), text.trim().to_owned()))
+    let said = place.collect(&command)?;
+    Ok((said.status == 0 && !said.stdout.is_empty(), said.stdout.trim().to_owned()))
 }
 
 fn shell(command: &str) -> Vec<String> {

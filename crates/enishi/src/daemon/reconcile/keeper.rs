@@ -1,5 +1,6 @@
 //! The keeper, as the reconcile loop uses it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -84,15 +85,25 @@ pub fn shutdown(socket: &Path) {
 }
 
 /// Network namespaces that the keeper holds.
+///
+/// One in which an instance is just ending cannot be deleted yet. Nothing leads into it any more, so the network is as it
+/// should be; it is deleted when the instance is gone.
 #[derive(Debug)]
 pub struct KeptNamespaces {
     client: Client,
+    doomed: BTreeSet<NamespaceName>,
 }
 
 impl KeptNamespaces {
     /// Uses a connection of its own.
     pub fn new(client: Client) -> Self {
-        KeptNamespaces { client }
+        KeptNamespaces { client, doomed: BTreeSet::new() }
+    }
+
+    /// Deletes what could not be deleted before.
+    pub fn bury(&mut self) -> io::Result<()> {
+        let doomed = std::mem::take(&mut self.doomed);
+        doomed.iter().try_for_each(|name| self.delete(name))
     }
 }
 
@@ -103,6 +114,10 @@ impl Namespaces for KeptNamespaces {
     }
 
     fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
+        if self.doomed.contains(name) {
+            self.client.delete_namespace(name.as_str()).map_err(into_io)?;
+            self.doomed.remove(name);
+        }
         self.client.create_namespace(name.as_str()).map_err(into_io)
     }
 
@@ -113,6 +128,10 @@ impl Namespaces for KeptNamespaces {
     fn delete(&mut self, name: &NamespaceName) -> io::Result<()> {
         match self.client.delete_namespace(name.as_str()) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::InUse => {
+                self.doomed.insert(name.clone());
+                Ok(())
+            }
             other => other.map_err(into_io),
         }
     }

@@ -20,6 +20,7 @@ use enishi_cloud::tick::{Facts, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
 use enishi_plan::Planner;
+use enishi_state::ec2::NatGateway;
 use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
 use tokio::sync::watch;
@@ -212,6 +213,9 @@ impl Thread {
         }
         let Some(machine) = &mut self.machine else { return Vec::new() };
         let mut errors = machine.instances.end(&self.world);
+        if let Err(error) = machine.backend.namespaces().bury() {
+            errors.push(error.to_string());
+        }
         let report = if self.audit_at <= Instant::now() {
             self.audit_at = Instant::now() + PERIOD;
             machine.backend.audit(&self.program)
@@ -269,7 +273,9 @@ impl Thread {
             }
         }
         let generation = self.world.generation;
+        let pending = self.world.by::<NatGateway>("unsettled", "").next().is_some();
         let settled = errors.is_empty()
+            && !pending
             && self.machine.as_ref().is_some_and(|machine| machine.instances.is_settled(&self.world));
         let running = self.machine.as_ref().map_or(0, |machine| machine.instances.running());
         let gave_up = self.failures >= TRIES;
