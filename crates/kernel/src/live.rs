@@ -117,6 +117,12 @@ impl Live {
         self.route.requests(&mut [route::link_up(LOOPBACK)])?;
         let observed = observe::network(&mut self.route, &wanted.network)?;
         let mut network = observed.network;
+        // The kernel does not say who has the other end of a veth pair, but that never changes while the interface lives.
+        for (name, link) in &mut network.links {
+            if self.indexes.get(name) == observed.indexes.get(name) {
+                link.peer = self.state.network.links.get(name).and_then(|known| known.peer.clone());
+            }
+        }
         self.indexes = observed.indexes;
         network.sysctls = match visitor {
             // An instance sets its own once it runs (a NAT instance turns forwarding on): ours are first values only.

@@ -358,42 +358,4 @@ fn kept_out_of_order(old: &[Rule], new: &[Rule]) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::netstate::{Clause, Verdict};
-    use proptest::prelude::*;
-
-    fn rules(names: &[u8]) -> Vec<Rule> {
-        names.iter().map(|n| Rule::new(format!("r{n}"), [Clause::Then(Verdict::Accept)])).collect()
-    }
-
-    #[test]
-    fn one_rule_in_the_middle_keeps_all_others() {
-        let (old, new) = (rules(&[1, 2, 3, 4]), rules(&[1, 2, 9, 3, 4]));
-        assert_eq!(kept(&old, &new), [Some(0), Some(1), None, Some(2), Some(3)]);
-        assert_eq!(kept(&new, &old), [Some(0), Some(1), Some(3), Some(4)]);
-    }
-
-    #[test]
-    fn a_rule_that_moves_is_the_only_one_made_anew() {
-        let (old, new) = (rules(&[1, 2, 3, 4, 5]), rules(&[5, 1, 2, 3, 4]));
-        assert_eq!(kept(&old, &new), [None, Some(0), Some(1), Some(2), Some(3)]);
-    }
-
-    proptest! {
-        #[test]
-        fn kept_rules_are_equal_and_in_order(old in prop::collection::vec(0u8..6, 0..12), new in prop::collection::vec(0u8..6, 0..12)) {
-            let (old, new) = (rules(&old), rules(&new));
-            let kept = kept(&old, &new);
-            prop_assert_eq!(kept.len(), new.len());
-            let mut last = None;
-            for (rule, place) in new.iter().zip(kept) {
-                if let Some(place) = place {
-                    prop_assert_eq!(rule, &old[place]);
-                    prop_assert!(last < Some(place));
-                    last = Some(place);
-                }
-            }
-        }
-    }
-}
+mod tests;

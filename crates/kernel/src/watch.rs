@@ -151,12 +151,16 @@ impl Shared {
 impl Watched {
     /// Reads all notifications. Where some were lost, anything may have happened.
     fn is_suspicious(&self) -> bool {
-        let mut suspicious = false;
+        let (mut suspicious, mut lost, mut deleted) = (false, BTreeSet::new(), BTreeSet::new());
         let routes = drained(|| {
-            self.listeners.route.try_receive(|message| {
-                suspicious |= message.port != self.own_port && route::judge(message) == Notice::Suspicious;
+            self.listeners.route.try_receive(|message| match route::judge(message, self.own_port) {
+                Notice::Ordinary => {}
+                Notice::Suspicious => suspicious = true,
+                Notice::LostOn(interface) => _ = lost.insert(interface),
+                Notice::Deleted(interface) => _ = deleted.insert(interface),
             })
         });
+        suspicious |= !lost.is_subset(&deleted);
         let mut last = None;
         let rules = drained(|| {
             self.listeners.nftables.try_receive(|message| last = nftables::parse_generation(message).or(last))

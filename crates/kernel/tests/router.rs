@@ -2,39 +2,7 @@
 
 mod lab;
 
-use lab::{Lab, World};
-
-/// A public and a private subnet, a NAT gateway, an ACL, and groups that refer to each other.
-fn two_tiers() -> World {
-    World::new(
-        "vpc vpc-1 10.0.0.0/16
-         igw igw-1 vpc-1
-         acl acl-1 vpc-1
-         allow in acl-1 100 udp/0-65535 10.0.0.0/8
-         deny in acl-1 90 udp/666 0.0.0.0/0
-         allow in acl-1 110 udp/1024-65535 0.0.0.0/0
-         allow out acl-1 100 all 0.0.0.0/0
-         table rtb-pub vpc-1 0.0.0.0/0=igw 10.9.0.0/16=blackhole
-         table rtb-prv vpc-1 0.0.0.0/0=nat-1
-         subnet pub vpc-1 10.0.1.0/24 rtb-pub open
-         subnet prv vpc-1 10.0.2.0/24 rtb-prv acl-1
-         group sg-web vpc-1
-         in sg-web sgr-1 udp/80-90 0.0.0.0/0
-         in sg-web sgr-2 icmp 0.0.0.0/0
-         out sg-web sgr-3 all 0.0.0.0/0
-         group sg-app vpc-1
-         in sg-app sgr-4 udp/8000-8100 sg-web
-         in sg-app sgr-5 udp/666 10.0.1.0/27
-         out sg-app sgr-6 udp 0.0.0.0/0
-         host i-web pub 10.0.1.10,10.0.1.11 sg-web
-         host i-mute pub 10.0.1.40 sg-app
-         host i-app prv 10.0.2.10 sg-app
-         host i-app2 prv 10.0.2.11 sg-app,sg-web
-         nat nat-1 pub 10.0.1.30
-         eip eip-web 198.18.0.20 10.0.1.10 vpc-1
-         eip eip-nat 198.18.0.30 10.0.1.30 vpc-1",
-    )
-}
+use lab::{Lab, World, two_tiers};
 
 #[test]
 fn packets_fare_as_the_model_says() {

@@ -423,21 +423,38 @@ pub(crate) fn parse_rule(message: Received<'_>) -> Option<(PolicyRule, bool)> {
 /// What a notification says about the namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
+    /// An ordinary event, or one of our own.
+    Ordinary,
     /// Something may be missing now, or somebody added something.
     Suspicious,
-    /// An ordinary event, such as a carrier that came up.
-    Ordinary,
+    /// Something was lost that was on this interface; ordinary if we deleted that.
+    LostOn(u32),
+    /// We deleted this interface.
+    Deleted(u32),
 }
 
-/// Judges a notification of [`GROUPS`] that none of our sockets caused.
-pub(crate) fn judge(message: Received<'_>) -> Notice {
-    let suspicious = match message.kind {
-        DELLINK | DELADDR | DELROUTE | DELRULE | DELNEIGH | NEWRULE | NEWADDR => true,
-        NEWROUTE => message.port != 0,
-        NEWLINK => number(message.payload, 8).is_some_and(|flags| flags & UP == 0),
-        _ => false,
-    };
-    if suspicious { Notice::Suspicious } else { Notice::Ordinary }
+/// Judges a notification of [`GROUPS`]. `own_port` is the socket through which we change things. The kernel normally gives
+/// it the number of this process, in every namespace, so what a change does to another namespace counts as ours too.
+pub(crate) fn judge(message: Received<'_>, own_port: u32) -> Notice {
+    let own = message.port == own_port;
+    let index = number(message.payload, 4).unwrap_or(0);
+    match message.kind {
+        DELLINK if own => Notice::Deleted(index),
+        _ if own => Notice::Ordinary,
+        DELLINK | DELROUTE | DELRULE | NEWRULE | NEWADDR => Notice::Suspicious,
+        DELADDR | DELNEIGH => Notice::LostOn(index),
+        // The kernel itself announces routes that follow from addresses.
+        NEWROUTE if message.port != 0 => Notice::Suspicious,
+        NEWLINK if was_shut_down(message) => Notice::Suspicious,
+        _ => Notice::Ordinary,
+    }
+}
+
+/// Whether somebody took the interface down: a new one is announced with every bit changed.
+fn was_shut_down(message: Received<'_>) -> bool {
+    let (flags, changed) =
+        (number(message.payload, 8).unwrap_or(UP), number(message.payload, 12).unwrap_or(0));
+    flags & UP == 0 && changed & UP != 0 && changed != u32::MAX
 }
 
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {

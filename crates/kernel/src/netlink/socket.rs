@@ -66,6 +66,12 @@ impl Socket {
         self.send_limit
     }
 
+    /// Pretends that one `sendmsg` takes no more than this.
+    #[cfg(test)]
+    pub(crate) fn limit_sending(&mut self, bytes: usize) {
+        self.send_limit = bytes;
+    }
+
     /// Sends the requests and returns the outcome of each. The outer error means that the conversation itself failed.
     pub(crate) fn requests(&mut self, messages: &mut [Message]) -> io::Result<Vec<Result<(), Errno>>> {
         let mut outcomes = Vec::with_capacity(messages.len());

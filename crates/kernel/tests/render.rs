@@ -1,0 +1,48 @@
+//! What programs become on Linux, in full: one file of `tests/golden` per namespace. `UPDATE=1` rewrites them.
+
+mod lab;
+
+use std::path::Path;
+
+use enishi_kernel::render;
+use lab::{World, plugged, two_tiers};
+
+#[test]
+fn rendered_states_are_as_before() {
+    // A second device and a second address of the NAT gateway, for what depends on there being several.
+    let world = two_tiers()
+        .with("host i-web prv 10.0.2.20 sg-app forwards")
+        .without("nat nat-1")
+        .with("nat nat-1 pub 10.0.1.30,10.0.1.31");
+    for (name, program) in &plugged(world.program(), &Default::default()).namespaces {
+        if ["vpc-1", "i-web", "nat-1", "internet"].contains(&name.as_str()) {
+            golden(&format!("{name}.nft"), &render::state(program).to_string());
+        }
+    }
+}
+
+#[test]
+fn what_a_router_lacks_is_a_blackhole() {
+    let world = World::new(
+        "vpc vpc-1 10.0.0.0/16
+         table rtb-1 vpc-1 0.0.0.0/0=igw
+         subnet s-1 vpc-1 10.0.1.0/24 rtb-1 open",
+    );
+    let program = world.program();
+    let router = program.namespaces.values().find(|program| program.name.as_str() == "vpc-1").unwrap();
+    let text = render::state(router).to_string();
+    assert!(text.contains("route table 256 0.0.0.0/0 blackhole"), "{text}");
+}
+
+#[track_caller]
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differ = expected.lines().zip(text.lines()).find(|(expected, found)| expected != found);
+    assert_eq!(differ, None, "{name}: the first line that differs; UPDATE=1 rewrites the file");
+    assert_eq!(expected.len(), text.len(), "{name}");
+}
