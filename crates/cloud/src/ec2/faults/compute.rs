@@ -50,7 +50,7 @@ pub(crate) fn insufficient_address_capacity() -> Fault {
     Fault::new("InsufficientAddressCapacity", "Not enough free addresses to satisfy the request.").with_status(500)
 }
 
-/// `InvalidIPAddress.InUse`: the Elastic IP is associated.
+/// `InvalidIPAddress.InUse`: the Elastic IP is associated, or an instance has the private address.
 pub(crate) fn address_in_use(ip: Ipv4Addr) -> Fault {
     Fault::new("InvalidIPAddress.InUse", format!("Address {ip} is in use."))
 }

@@ -202,6 +202,7 @@ fn from_request(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Planned, Fau
     };
     let groups = groups::resolve(tx.world(), &subnet, &input.security_group_ids, &input.security_groups)?;
     let wanted = network_interface::wanted(input.private_ip_address.as_deref(), &[], None)?;
+    check_free(tx.world(), &subnet, &wanted)?;
     let public_ip = subnet.map_public_ip_on_launch;
     Ok(Planned {
         device_index: 0,
@@ -233,6 +234,12 @@ fn default_subnet(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Subnet, Fa
 fn find_default<'w>(world: &'w World, vpc: &VpcId, zone: Option<&str>) -> Option<&'w Subnet> {
     let defaults = world.by::<Subnet>("vpc", vpc.as_str()).filter(|subnet| subnet.default_for_zone);
     defaults.filter(|subnet| zone.is_none_or(|zone| subnet.zone == zone)).min_by(|a, b| a.zone.cmp(&b.zone))
+}
+
+/// Refuses a named address that another interface has, in the words of `RunInstances`.
+fn check_free(world: &World, subnet: &Subnet, wanted: &Wanted) -> Result<(), Fault> {
+    let taken = wanted.named.iter().find(|address| allocation::owner(world, &subnet.vpc, **address).is_some());
+    taken.map_or(Ok(()), |address| Err(faults::address_in_use(*address)))
 }
 
 fn from_specifications(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Vec<Planned>, Fault> {
@@ -344,6 +351,7 @@ fn new(
         &specification.private_ip_addresses,
         specification.secondary_private_ip_address_count,
     )?;
+    check_free(tx.world(), &subnet, &wanted)?;
     let description = specification.description.clone().unwrap_or_default();
     network_interface::check_description(&description)?;
     let by_default = subnet.map_public_ip_on_launch && !several;
