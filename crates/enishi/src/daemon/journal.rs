@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -171,10 +171,7 @@ impl Thread {
         if count >= self.expected {
             return None;
         }
-        match entries.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(entry) => Some(entry),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        entries.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
     fn write(&mut self, batch: &Batch, world: Arc<World>) {
