@@ -137,8 +137,7 @@ pub enum Stage {
     /// The inbound rules of the ACL of the subnet that the packet goes to.
     AclIn,
     /// The packet belongs to a flow that was let through before, in which a reply was seen, and that is tracked at this
-    /// interface: its groups are not asked. Stands in the place of [`Stage::GroupEgress`] or [`Stage::GroupIngress`]. Also
-    /// where a packet is dropped that can only belong to a flow, and does not.
+    /// interface: its groups are not asked. Stands in the place of [`Stage::GroupEgress`] or [`Stage::GroupIngress`].
     Tracked,
     /// The outbound rules of the groups of the interface that the packet came from.
     GroupEgress,
@@ -206,8 +205,8 @@ pub enum Disposition {
     SourceCheck,
     /// The receiving interface does not own its destination address.
     DestinationCheck,
-    /// It would answer a flow, and there is none: a NAT gateway got it from outside and nobody inside asked; or it is an
-    /// echo reply without a request.
+    /// It would answer a flow, and there is none: a NAT gateway got it from outside and nobody inside asked, or it is an echo
+    /// reply without a request.
     NoSuchFlow,
     /// Every port of the translated address is in use towards this destination (AWS: `ErrorPortAllocation`).
     NoFreePort,

@@ -18,7 +18,8 @@
 //! * Translation is decided by the first packet in a namespace and never again. A packet that passes a router twice
 //!   under one tuple and then leaves through the internet gateway is therefore not translated, and is dropped there
 //!   ([`crate::Disposition::NotTranslated`]); AWS would translate it.
-//! * An echo reply starts no flow: without the request it is dropped, whatever the rules say of ICMP.
+//! * An echo reply starts no flow: without the request it is judged by the rules of ICMP like any packet, but neither tracked
+//!   nor translated.
 //!
 //! # Untracked flows
 //!

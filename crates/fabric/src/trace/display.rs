@@ -135,7 +135,8 @@ fn brief(hop: &Hop) -> String {
         Stage::SourceCheck | Stage::DestinationCheck | Stage::AclOut | Stage::AclIn => prefixed(stage, hop),
         Stage::Route | Stage::GroupEgress | Stage::GroupIngress => prefixed(stage, hop),
         Stage::Exits => stage.to_string(),
-        Stage::Tracked | Stage::NatGatewayOut if hop.passed => stage.to_string(),
+        Stage::Tracked => stage.to_string(),
+        Stage::NatGatewayOut if hop.passed => stage.to_string(),
         Stage::Service | Stage::Middlebox | Stage::Delivered => format!("{stage} {}", hop.namespace),
         Stage::Internet if hop.passed => stage.to_string(),
         Stage::InternetGatewayIn if hop.passed => resource(hop).to_owned(),
@@ -173,8 +174,7 @@ fn detail(hop: &Hop) -> String {
         },
         (Stage::Internet, true) => target.to_owned(),
         (Stage::Internet, false) => format!("internet has no owner of {destination}"),
-        (Stage::Tracked, true) => eni(hop).to_owned(),
-        (Stage::Tracked, false) => "no such flow".to_owned(),
+        (Stage::Tracked, _) => eni(hop).to_owned(),
         (Stage::Service | Stage::Exits | Stage::Middlebox | Stage::Delivered, _) => String::new(),
     }
 }

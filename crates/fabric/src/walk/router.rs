@@ -242,10 +242,6 @@ impl<'a> Pass<'_, 'a> {
         let Packet { source, destination, .. } = self.journey.packet;
         let receiver = Other { interface: to.interface(), address: destination };
         let sender = Other { interface: self.from.interface(), address: source };
-        if self.tracking.is_invalid() {
-            let hop = self.hop(Stage::Tracked);
-            return self.deny(hop, Disposition::NoSuchFlow);
-        }
         self.ask_gate(self.from, Way::Out, receiver)?;
         self.ask_gate(to, Way::In, sender)
     }

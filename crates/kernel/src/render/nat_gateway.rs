@@ -49,7 +49,8 @@ pub(super) fn table(gateway: &NatGateway) -> Table {
         rule(vec![state(Field::INVALID), is(TCP), Clause::Reject(RejectWith::TcpReset)]),
         rule(vec![state(Field::INVALID), Clause::Then(Verdict::Drop)]),
     ];
-    forward.push(rule(vec![accept()]));
+    // "A NAT gateway supports the following protocols: TCP, UDP, and ICMP."
+    forward.extend([TCP, UDP, ICMP].map(|protocol| rule(vec![is(protocol), accept()])));
     let forward = Chain { base: base(Hook::Forward, ChainKind::Filter, 0, false), rules: forward };
 
     let mut sets = BTreeMap::new();
@@ -82,4 +83,6 @@ fn sources(addresses: &[Ipv4Addr], sets: &mut BTreeMap<Arc<str>, Arc<Set>>) -> O
     }
 }
 
+const ICMP: u8 = 1;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
