@@ -11,16 +11,18 @@
 mod arn;
 mod defaults;
 mod ec2;
+pub mod outside;
 mod quota;
 mod region;
 mod registry;
 mod service_quotas;
-mod sts;
+pub mod sts;
 pub mod tick;
 
 use enishi_state::{Read, Scope, Tx, World};
 use enishi_wire::{Fault, Value};
 
+use outside::{Supply, Want};
 pub use registry::Parity;
 use registry::Registry;
 
@@ -51,6 +53,11 @@ impl Cloud {
         self.registry.is_write(service, operation)
     }
 
+    /// What the operation needs that is not in the world; see [`outside`]. `None` for nearly all.
+    pub fn wants(&self, service: &str, operation: &str, input: &Value) -> Option<Want> {
+        self.registry.wants(service, operation, input)
+    }
+
     /// Answers an operation that only reads.
     ///
     /// # Errors
@@ -62,7 +69,22 @@ impl Cloud {
         operation: &str,
         input: Value,
     ) -> Result<Value, Fault> {
-        self.registry.dispatch_read(read, service, operation, input)
+        self.dispatch_read_with(read, service, operation, input, &Supply::default())
+    }
+
+    /// Like [`Cloud::dispatch_read`], with what [`Cloud::wants`] asked for.
+    ///
+    /// # Errors
+    /// As [`Cloud::dispatch_read`].
+    pub fn dispatch_read_with(
+        &self,
+        read: &Read<'_>,
+        service: &str,
+        operation: &str,
+        input: Value,
+        supply: &Supply,
+    ) -> Result<Value, Fault> {
+        self.registry.dispatch_read(read, service, operation, input, supply)
     }
 
     /// Carries an operation out on a transaction, which the caller must drop when the answer is a fault.
@@ -76,7 +98,22 @@ impl Cloud {
         operation: &str,
         input: Value,
     ) -> Result<Value, Fault> {
-        self.registry.dispatch_write(tx, service, operation, input)
+        self.dispatch_write_with(tx, service, operation, input, &Supply::default())
+    }
+
+    /// Like [`Cloud::dispatch_write`], with what [`Cloud::wants`] asked for.
+    ///
+    /// # Errors
+    /// As [`Cloud::dispatch_read`].
+    pub fn dispatch_write_with(
+        &self,
+        tx: &mut Tx<'_>,
+        service: &str,
+        operation: &str,
+        input: Value,
+        supply: &Supply,
+    ) -> Result<Value, Fault> {
+        self.registry.dispatch_write(tx, service, operation, input, supply)
     }
 
     /// Whether the account has not used the region before: then a transaction must run [`Cloud::ensure_defaults`] first.

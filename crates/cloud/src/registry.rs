@@ -10,6 +10,8 @@ use enishi_state::{Read, Tx};
 use enishi_wire::schema::{Kind, Protocol};
 use enishi_wire::{Fault, Operation, Shape, Value};
 
+use crate::outside::{Supply, Want};
+
 /// How faithful an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Parity {
@@ -31,8 +33,9 @@ impl fmt::Display for Parity {
     }
 }
 
-type Reader = dyn Fn(&Read<'_>, Value) -> Result<Value, Fault> + Send + Sync;
-type Writer = dyn Fn(&mut Tx<'_>, Value) -> Result<Value, Fault> + Send + Sync;
+type Reader = dyn Fn(&Read<'_>, Value, &Supply) -> Result<Value, Fault> + Send + Sync;
+type Writer = dyn Fn(&mut Tx<'_>, Value, &Supply) -> Result<Value, Fault> + Send + Sync;
+type Wanter = dyn Fn(Value) -> Option<Want> + Send + Sync;
 
 enum Handler {
     Read(Box<Reader>),
@@ -44,6 +47,8 @@ struct Entry {
     parity: Parity,
     /// The index of the member `DryRun` in the input, where it has one.
     dry_run: Option<u16>,
+    /// What it needs from outside, where it may need something.
+    want: Option<Box<Wanter>>,
 }
 
 /// An operation whose shapes own what they hold, as all generated ones do.
@@ -87,6 +92,38 @@ impl Registry {
         self.add_write::<O>(Parity::Stored, handler);
     }
 
+    /// Registers an operation that only reads, and needs something from outside.
+    pub(crate) fn read_with<O: Served>(
+        &mut self,
+        want: fn(O::Input) -> Option<Want>,
+        handler: impl Fn(&Read<'_>, O::Input, &Supply) -> Result<O::Output, Fault> + Send + Sync + 'static,
+    ) {
+        let run = move |read: &Read<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
+            Ok(handler(read, O::Input::from_value(input)?, supply)?.into_value())
+        };
+        let want = move |input: Value| want(O::Input::from_value(input).ok()?);
+        self.add::<O>(Parity::Real, Handler::Read(Box::new(run)), Some(Box::new(want)));
+    }
+
+    /// Registers an operation that changes rows, and needs something from outside.
+    pub(crate) fn write_with<O: Served>(
+        &mut self,
+        want: fn(O::Input) -> Option<Want>,
+        handler: impl Fn(&mut Tx<'_>, O::Input, &Supply) -> Result<O::Output, Fault> + Send + Sync + 'static,
+    ) {
+        let run = move |tx: &mut Tx<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
+            Ok(handler(tx, O::Input::from_value(input)?, supply)?.into_value())
+        };
+        let want = move |input: Value| want(O::Input::from_value(input).ok()?);
+        self.add::<O>(Parity::Real, Handler::Write(Box::new(run)), Some(Box::new(want)));
+    }
+
+    /// What the operation needs from outside to carry this request out.
+    pub(crate) fn wants(&self, service: &str, operation: &str, input: &Value) -> Option<Want> {
+        let want = self.entry(service, operation)?.want.as_ref()?;
+        want(input.clone())
+    }
+
     /// Whether the operation changes rows, and so needs the single writer.
     pub(crate) fn is_write(&self, service: &str, operation: &str) -> bool {
         self.entry(service, operation).is_some_and(|entry| matches!(entry.handler, Handler::Write(_)))
@@ -104,11 +141,12 @@ impl Registry {
         service: &str,
         operation: &str,
         input: Value,
+        supply: &Supply,
     ) -> Result<Value, Fault> {
         match self.entry(service, operation) {
             Some(Entry { handler: Handler::Read(handler), dry_run, .. }) => {
                 let dry = is_dry_run(*dry_run, &input);
-                let output = handler(read, input)?;
+                let output = handler(read, input, supply)?;
                 if dry { Err(dry_run_operation()) } else { Ok(output) }
             }
             Some(_) => Err(Fault::internal(format!("{operation} writes but was dispatched to read"))),
@@ -124,14 +162,15 @@ impl Registry {
         service: &str,
         operation: &str,
         input: Value,
+        supply: &Supply,
     ) -> Result<Value, Fault> {
         match self.entry(service, operation) {
             Some(Entry { handler: Handler::Write(handler), dry_run, .. }) => {
                 let dry = is_dry_run(*dry_run, &input);
-                let output = handler(tx, input)?;
+                let output = handler(tx, input, supply)?;
                 if dry { Err(dry_run_operation()) } else { Ok(output) }
             }
-            Some(_) => self.dispatch_read(&tx.read(), service, operation, input),
+            Some(_) => self.dispatch_read(&tx.read(), service, operation, input, supply),
             None => Err(unsupported(service, operation)),
         }
     }
@@ -147,10 +186,10 @@ impl Registry {
         parity: Parity,
         handler: fn(&Read<'_>, O::Input) -> Result<O::Output, Fault>,
     ) {
-        let run = move |read: &Read<'_>, input: Value| -> Result<Value, Fault> {
+        let run = move |read: &Read<'_>, input: Value, _: &Supply| -> Result<Value, Fault> {
             Ok(handler(read, O::Input::from_value(input)?)?.into_value())
         };
-        self.add::<O>(parity, Handler::Read(Box::new(run)));
+        self.add::<O>(parity, Handler::Read(Box::new(run)), None);
     }
 
     fn add_write<O: Served>(
@@ -158,14 +197,14 @@ impl Registry {
         parity: Parity,
         handler: fn(&mut Tx<'_>, O::Input) -> Result<O::Output, Fault>,
     ) {
-        let run = move |tx: &mut Tx<'_>, input: Value| -> Result<Value, Fault> {
+        let run = move |tx: &mut Tx<'_>, input: Value, _: &Supply| -> Result<Value, Fault> {
             Ok(handler(tx, O::Input::from_value(input)?)?.into_value())
         };
-        self.add::<O>(parity, Handler::Write(Box::new(run)));
+        self.add::<O>(parity, Handler::Write(Box::new(run)), None);
     }
 
-    fn add<O: Served>(&mut self, parity: Parity, handler: Handler) {
-        let entry = Entry { handler, parity, dry_run: dry_run_member::<O>() };
+    fn add<O: Served>(&mut self, parity: Parity, handler: Handler, want: Option<Box<Wanter>>) {
+        let entry = Entry { handler, parity, dry_run: dry_run_member::<O>(), want };
         let before = self.entries.insert((O::SERVICE.name, O::NAME), entry);
         debug_assert!(before.is_none(), "{} is registered twice", O::NAME);
     }

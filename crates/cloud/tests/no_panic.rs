@@ -6,31 +6,122 @@
 
 mod harness;
 
-use enishi_state::Entropy;
-use enishi_wire::schema::{Kind, Service, ShapeId};
-use enishi_wire::{Blob, Timestamp, Value};
 use enishi_api::ec2::{
     CreateNetworkInterfaceRequest, CreateSubnetRequest, CreateVpcRequest, RunInstancesRequest, ops,
 };
+use enishi_state::Entropy;
+use enishi_wire::schema::{Kind, Service, ShapeId};
+use enishi_wire::{Blob, Timestamp, Value};
 use harness::{Counting, Harness, text};
 
 const STEPS: usize = 6_000;
 
 const TEXTS: &[&str] = &[
-    "", "a", "*", "?", "\\", "default", "web", "10.0.0.0/16", "10.0.1.0/24", "10.0.1.0/28", "10.0.0.0/8", "0.0.0.0/0",
-    "172.31.0.0/20", "10.0.1.5", "10.0.1.0", "255.255.255.255", "::/0", "fe80::1", "tcp", "udp", "icmp", "-1", "6", "58",
-    "300", "allow", "deny", "prefix", "explicit", "vpc", "subnet", "instance", "us-east-1a", "use1-az2", "us-east-1",
-    "t3.micro", "ami-0123456789abcdef0", "vpc-id", "tag:Name", "tag-key", "state", "true", "false", "public", "private",
-    "enableDnsSupport", "-", "vpc-", "sg-1", "i-0123456789abcdef0", "日本語", "\u{0}", "aws:x", "vpc/L-F678F1CE", "L-F678F1CE",
-    "ec2", "arn:aws:iam::123456789012:role/app", "session", "9223372036854775807", "test-token",
+    "",
+    "a",
+    "*",
+    "?",
+    "\\",
+    "default",
+    "web",
+    "10.0.0.0/16",
+    "10.0.1.0/24",
+    "10.0.1.0/28",
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "172.31.0.0/20",
+    "10.0.1.5",
+    "10.0.1.0",
+    "255.255.255.255",
+    "::/0",
+    "fe80::1",
+    "tcp",
+    "udp",
+    "icmp",
+    "-1",
+    "6",
+    "58",
+    "300",
+    "allow",
+    "deny",
+    "prefix",
+    "explicit",
+    "vpc",
+    "subnet",
+    "instance",
+    "us-east-1a",
+    "use1-az2",
+    "us-east-1",
+    "t3.micro",
+    "ami-0123456789abcdef0",
+    "vpc-id",
+    "tag:Name",
+    "tag-key",
+    "state",
+    "true",
+    "false",
+    "public",
+    "private",
+    "enableDnsSupport",
+    "-",
+    "vpc-",
+    "sg-1",
+    "i-0123456789abcdef0",
+    "日本語",
+    "\u{0}",
+    "aws:x",
+    "vpc/L-F678F1CE",
+    "L-F678F1CE",
+    "ec2",
+    "arn:aws:iam::123456789012:role/app",
+    "session",
+    "9223372036854775807",
+    "test-token",
 ];
-const INTEGERS: &[i64] = &[0, 1, -1, 2, 5, 8, 22, 80, 100, 443, 1000, 32766, 32767, 65535, 65536, i32::MAX as i64, i32::MIN as i64];
+const INTEGERS: &[i64] = &[
+    0,
+    1,
+    -1,
+    2,
+    5,
+    8,
+    22,
+    80,
+    100,
+    443,
+    1000,
+    32766,
+    32767,
+    65535,
+    65536,
+    i32::MAX as i64,
+    i32::MIN as i64,
+];
 
 /// Members that ask for what is not supported, or that hardly any value fits: rarely, else nearly all is refused.
 const RARE: &[&str] = &[
-    "Ipv6", "Ipam", "Ipv4Netmask", "Outpost", "PrefixList", "PublicIpv4Pool", "EncryptionControl", "Carrier", "NextToken",
-    "Filter", "AvailabilityZone", "TagSpecification", "VpcEndpoint", "TransitGateway", "Peering", "EgressOnly",
-    "CoreNetwork", "OdbNetwork", "LocalGateway", "GroupName", "UserId", "OwnerId",
+    "Ipv6",
+    "Ipam",
+    "Ipv4Netmask",
+    "Outpost",
+    "PrefixList",
+    "PublicIpv4Pool",
+    "EncryptionControl",
+    "Carrier",
+    "NextToken",
+    "Filter",
+    "AvailabilityZone",
+    "TagSpecification",
+    "VpcEndpoint",
+    "TransitGateway",
+    "Peering",
+    "EgressOnly",
+    "CoreNetwork",
+    "OdbNetwork",
+    "LocalGateway",
+    "GroupName",
+    "UserId",
+    "OwnerId",
 ];
 
 struct Random {
@@ -84,7 +175,9 @@ impl Random {
                 let length = 1 + self.below(2);
                 Value::List((0..length).map(|_| self.value(service, list.item, name, depth + 1)).collect())
             }
-            Kind::Map(map) => Value::Map(vec![(self.text(&[]), self.value(service, map.value, name, depth + 1))]),
+            Kind::Map(map) => {
+                Value::Map(vec![(self.text(&[]), self.value(service, map.value, name, depth + 1))])
+            }
             Kind::String(values) => Value::String(self.named(name, values)),
             Kind::Boolean => Value::Bool(self.below(2) == 0),
             Kind::Integer | Kind::Long => {
@@ -93,9 +186,14 @@ impl Random {
                     "ToPort" | "To" if self.below(4) > 0 => *self.pick(&[22, 443, 65535]),
                     _ => *self.pick(INTEGERS),
                 };
-                Value::Int(value.clamp(shape.min.unwrap_or(value), shape.max.unwrap_or(i64::MAX).max(shape.min.unwrap_or(0))))
+                Value::Int(value.clamp(
+                    shape.min.unwrap_or(value),
+                    shape.max.unwrap_or(i64::MAX).max(shape.min.unwrap_or(0)),
+                ))
             }
-            Kind::Float | Kind::Double => Value::Float(*self.pick(&[0.0, 1.0, 10.0, -1.0, f64::MAX, f64::NAN])),
+            Kind::Float | Kind::Double => {
+                Value::Float(*self.pick(&[0.0, 1.0, 10.0, -1.0, f64::MAX, f64::NAN]))
+            }
             Kind::Blob => Value::Blob(Blob(self.text(&[]).into_bytes())),
             Kind::Timestamp(_) => Value::Timestamp(Timestamp::from_seconds(1_767_323_045)),
             Kind::Document => Value::Document(Default::default()),
@@ -155,7 +253,8 @@ impl Random {
 fn furnish(harness: &mut Harness, random: &mut Random) {
     let vpc = CreateVpcRequest { cidr_block: text("10.0.0.0/16"), ..Default::default() };
     let vpc = harness.ok::<ops::CreateVpc>(vpc).vpc.unwrap().vpc_id.unwrap();
-    let subnet = CreateSubnetRequest { vpc_id: vpc.clone(), cidr_block: text("10.0.1.0/24"), ..Default::default() };
+    let subnet =
+        CreateSubnetRequest { vpc_id: vpc.clone(), cidr_block: text("10.0.1.0/24"), ..Default::default() };
     let subnet = harness.ok::<ops::CreateSubnet>(subnet).subnet.unwrap().subnet_id.unwrap();
     let interface = CreateNetworkInterfaceRequest { subnet_id: subnet.clone(), ..Default::default() };
     let interface = harness.ok::<ops::CreateNetworkInterface>(interface).network_interface.unwrap();

@@ -60,7 +60,8 @@ fn delete(group: &str) -> ec2::DeleteSecurityGroupRequest {
 }
 
 fn describe(harness: &mut Harness, group: &str) -> ec2::SecurityGroup {
-    let input = ec2::DescribeSecurityGroupsRequest { group_ids: vec![group.to_owned()], ..Default::default() };
+    let input =
+        ec2::DescribeSecurityGroupsRequest { group_ids: vec![group.to_owned()], ..Default::default() };
     harness.ok::<ops::DescribeSecurityGroups>(input).security_groups.unwrap().remove(0)
 }
 
@@ -97,7 +98,8 @@ fn names_are_checked() {
     harness.code::<ops::CreateSecurityGroup>(request(&vpc, "sg-web"), "InvalidParameterValue");
     harness.code::<ops::CreateSecurityGroup>(request(&vpc, "wéb"), "InvalidParameterValue");
     harness.code::<ops::CreateSecurityGroup>(request("vpc-1", "web"), "InvalidVpcID.NotFound");
-    let described = ec2::CreateSecurityGroupRequest { description: "日本".to_owned(), ..request(&vpc, "x") };
+    let described =
+        ec2::CreateSecurityGroupRequest { description: "日本".to_owned(), ..request(&vpc, "x") };
     harness.message::<ops::CreateSecurityGroup>(
         described,
         "InvalidParameterValue",
@@ -115,19 +117,28 @@ fn permissions_of_the_same_ports_are_shown_as_one() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness);
     let (web, app) = (group(&mut harness, &vpc, "web"), group(&mut harness, &vpc, "app"));
-    let made = harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(&app, vec![tcp(80, &["10.0.0.0/8", "1.2.3.4/32"])]));
+    let made = harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(
+        &app,
+        vec![tcp(80, &["10.0.0.0/8", "1.2.3.4/32"])],
+    ));
     let rules = made.security_group_rules.unwrap();
     assert_eq!(rules.len(), 2);
     assert!(rules.iter().all(|rule| rule.security_group_rule_id.as_deref().unwrap().starts_with("sgr-")));
     assert_eq!(rules[0].is_egress, Some(false));
     assert_eq!(rules[0].group_owner_id.as_deref(), Some("123456789012"));
-    harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(&app, vec![from_group(80, &web), tcp(443, &["0.0.0.0/0"])]));
+    harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(
+        &app,
+        vec![from_group(80, &web), tcp(443, &["0.0.0.0/0"])],
+    ));
     let shown = describe(&mut harness, &app).ip_permissions.unwrap();
     assert_eq!(shown.len(), 2);
     assert_eq!(shown[0].from_port, Some(80));
     assert_eq!(shown[0].ip_ranges.as_ref().unwrap().len(), 2);
     let pair = &shown[0].user_id_group_pairs.as_ref().unwrap()[0];
-    assert_eq!((pair.group_id.as_deref(), pair.user_id.as_deref()), (Some(web.as_str()), Some("123456789012")));
+    assert_eq!(
+        (pair.group_id.as_deref(), pair.user_id.as_deref()),
+        (Some(web.as_str()), Some("123456789012"))
+    );
     assert_eq!(shown[0].ipv6_ranges, Some(vec![]));
     assert_eq!(shown[0].prefix_list_ids, Some(vec![]));
     assert_eq!(shown[1].from_port, Some(443));
@@ -138,7 +149,12 @@ fn duplicates_are_refused_in_the_words_of_aws() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness);
     let (web, app) = (group(&mut harness, &vpc, "web"), group(&mut harness, &vpc, "app"));
-    let everything = ec2::IpPermission { ip_protocol: text("-1"), from_port: None, to_port: None, ..tcp(0, &["0.0.0.0/0"]) };
+    let everything = ec2::IpPermission {
+        ip_protocol: text("-1"),
+        from_port: None,
+        to_port: None,
+        ..tcp(0, &["0.0.0.0/0"])
+    };
     let esp = ec2::IpPermission { ip_protocol: text("50"), ..everything.clone() };
     for (permission, words) in [
         (tcp(80, &["0.0.0.0/0"]), "peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW".to_owned()),
@@ -211,7 +227,10 @@ fn rules_go_by_id_and_by_content() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness);
     let id = group(&mut harness, &vpc, "web");
-    let made = harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(&id, vec![tcp(80, &["0.0.0.0/0"]), tcp(443, &["0.0.0.0/0"])]));
+    let made = harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(
+        &id,
+        vec![tcp(80, &["0.0.0.0/0"]), tcp(443, &["0.0.0.0/0"])],
+    ));
     let rule = made.security_group_rules.unwrap()[0].security_group_rule_id.clone().unwrap();
     let by_id = ec2::RevokeSecurityGroupIngressRequest {
         security_group_rule_ids: vec![rule.clone()],
@@ -231,8 +250,25 @@ fn rules_go_by_id_and_by_content() {
     // output describes the security group rules that were not revoked", API reference, RevokeSecurityGroupIngress.
     let in_default = ec2::CreateSecurityGroupRequest { vpc_id: None, ..request("", "web") };
     let in_default = harness.ok::<ops::CreateSecurityGroup>(in_default).group_id.unwrap();
-    let unknown = harness.ok::<ops::RevokeSecurityGroupIngress>(revoke(&in_default, vec![tcp(443, &["0.0.0.0/0"])]));
+    let unknown =
+        harness.ok::<ops::RevokeSecurityGroupIngress>(revoke(&in_default, vec![tcp(443, &["0.0.0.0/0"])]));
     assert_eq!(unknown.unknown_ip_permissions.unwrap().len(), 1);
+}
+
+#[test]
+fn ipv6_rules_do_not_exist() {
+    let mut harness = Harness::new();
+    let vpc = vpc(&mut harness);
+    let id = group(&mut harness, &vpc, "web");
+    let range = ec2::Ipv6Range { cidr_ipv6: text("::/0"), description: None };
+    let everything =
+        ec2::IpPermission { ip_protocol: text("-1"), ipv6_ranges: Some(vec![range]), ..Default::default() };
+    harness.code::<ops::AuthorizeSecurityGroupIngress>(
+        ingress(&id, vec![everything.clone()]),
+        "UnsupportedOperation",
+    );
+    harness
+        .code::<ops::RevokeSecurityGroupIngress>(revoke(&id, vec![everything]), "InvalidPermission.NotFound");
 }
 
 #[test]
@@ -258,7 +294,8 @@ fn rules_are_modified_in_place() {
         dry_run: None,
     };
     harness.ok::<ops::ModifySecurityGroupRules>(modify(8080));
-    let input = ec2::DescribeSecurityGroupRulesRequest { security_group_rule_ids: vec![rule], ..Default::default() };
+    let input =
+        ec2::DescribeSecurityGroupRulesRequest { security_group_rule_ids: vec![rule], ..Default::default() };
     let shown = harness.ok::<ops::DescribeSecurityGroupRules>(input).security_group_rules.unwrap().remove(0);
     assert_eq!(shown.from_port, Some(8080));
     assert_eq!(shown.description.as_deref(), Some("inside"));
@@ -297,7 +334,8 @@ fn a_group_that_is_referred_to_stays() {
     );
     let filters = vec![ec2::Filter { name: text("vpc-id"), values: vec![vpc] }];
     let left = ec2::DescribeSecurityGroupsRequest { filters, ..Default::default() };
-    let default = harness.ok::<ops::DescribeSecurityGroups>(left).security_groups.unwrap().remove(0).group_id.unwrap();
+    let default =
+        harness.ok::<ops::DescribeSecurityGroups>(left).security_groups.unwrap().remove(0).group_id.unwrap();
     harness.message::<ops::DeleteSecurityGroup>(
         delete(&default),
         "CannotDelete",
@@ -310,7 +348,10 @@ fn sixty_rules_a_direction_are_the_quota() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness);
     let id = group(&mut harness, &vpc, "web");
-    harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(&id, (1..=60).map(|port| tcp(port, &["0.0.0.0/0"])).collect()));
+    harness.ok::<ops::AuthorizeSecurityGroupIngress>(ingress(
+        &id,
+        (1..=60).map(|port| tcp(port, &["0.0.0.0/0"])).collect(),
+    ));
     harness.code::<ops::AuthorizeSecurityGroupIngress>(
         ingress(&id, vec![tcp(61, &["0.0.0.0/0"])]),
         "RulesPerSecurityGroupLimitExceeded",

@@ -88,8 +88,6 @@ malformed! {
     invalid_security_group_rule_id_malformed: "InvalidSecurityGroupRuleId.Malformed", "sgr";
     invalid_instance_id_malformed: "InvalidInstanceID.Malformed", "i";
     invalid_amiid_malformed: "InvalidAMIID.Malformed", "ami";
-    invalid_network_interface_id_malformed: "InvalidNetworkInterfaceId.Malformed", "eni";
-    invalid_nat_gateway_id_malformed: "InvalidNatGatewayId.Malformed", "nat";
 }
 
 /// `InvalidID`: an id of no known kind.
@@ -162,7 +160,10 @@ pub(crate) fn invalid_pagination_token() -> Fault {
 
 /// `FilterLimitExceeded`
 pub(crate) fn filter_limit_exceeded() -> Fault {
-    Fault::new("FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200.")
+    Fault::new(
+        "FilterLimitExceeded",
+        "The maximum number of filter values specified on a single call is 200.",
+    )
 }
 
 /// `TagLimitExceeded`
@@ -179,7 +180,10 @@ pub(crate) fn invalid_vpc_range(cidr: impl Display) -> Fault {
 
 /// `InvalidVpc.Conflict`: a CIDR block overlaps one of the VPC's own.
 pub(crate) fn invalid_vpc_conflict(cidr: impl Display, other: impl Display) -> Fault {
-    Fault::new("InvalidVpc.Conflict", format!("The CIDR '{cidr}' conflicts with the existing CIDR '{other}'."))
+    Fault::new(
+        "InvalidVpc.Conflict",
+        format!("The CIDR '{cidr}' conflicts with the existing CIDR '{other}'."),
+    )
 }
 
 /// `InvalidVpc.Range`: a secondary block of a range that the VPC's other blocks exclude.
@@ -194,7 +198,10 @@ pub(crate) fn restricted_vpc_range(cidr: impl Display) -> Fault {
 
 /// `InvalidVpc.Conflict`: a route leads elsewhere for addresses of a new block.
 pub(crate) fn invalid_vpc_conflict_with_route(cidr: impl Display, destination: impl Display) -> Fault {
-    Fault::new("InvalidVpc.Conflict", format!("The CIDR '{cidr}' conflicts with the existing route '{destination}'."))
+    Fault::new(
+        "InvalidVpc.Conflict",
+        format!("The CIDR '{cidr}' conflicts with the existing route '{destination}'."),
+    )
 }
 
 /// `OperationNotPermitted`: the first block of a VPC stays.
@@ -207,7 +214,10 @@ pub(crate) fn primary_cidr_block(association: impl Display) -> Fault {
 
 /// `InvalidCidrBlock.InUse`
 pub(crate) fn invalid_cidr_block_in_use(vpc: impl Display, cidr: impl Display) -> Fault {
-    Fault::new("InvalidCidrBlock.InUse", format!("The vpc {vpc} currently has a subnet within CIDR block {cidr}"))
+    Fault::new(
+        "InvalidCidrBlock.InUse",
+        format!("The vpc {vpc} currently has a subnet within CIDR block {cidr}"),
+    )
 }
 
 /// `InvalidSubnet.Range`
@@ -230,7 +240,10 @@ pub(crate) fn invalid_subnet_cidr_reservation_conflict(cidr: impl Display) -> Fa
 
 /// `InsufficientCidrBlocks`: the default VPC has no room for another default subnet.
 pub(crate) fn insufficient_cidr_blocks(prefix: u8) -> Fault {
-    Fault::new("InsufficientCidrBlocks", format!("The VPC has no free /{prefix} CIDR block for a default subnet."))
+    Fault::new(
+        "InsufficientCidrBlocks",
+        format!("The VPC has no free /{prefix} CIDR block for a default subnet."),
+    )
 }
 
 // ---- defaults ----
@@ -347,12 +360,18 @@ pub(crate) fn invalid_group_of_other_network() -> Fault {
 
 /// `MissingParameter`: a rule without a source or destination.
 pub(crate) fn missing_source() -> Fault {
-    Fault::new("MissingParameter", "Missing source specification: include source security group or CIDR information")
+    Fault::new(
+        "MissingParameter",
+        "Missing source specification: include source security group or CIDR information",
+    )
 }
 
 /// `InvalidGroup.Duplicate`
 pub(crate) fn invalid_group_duplicate(name: &str, vpc: impl Display) -> Fault {
-    Fault::new("InvalidGroup.Duplicate", format!("The security group '{name}' already exists for VPC '{vpc}'"))
+    Fault::new(
+        "InvalidGroup.Duplicate",
+        format!("The security group '{name}' already exists for VPC '{vpc}'"),
+    )
 }
 
 /// `InvalidGroup.Reserved`
@@ -362,7 +381,10 @@ pub(crate) fn invalid_group_reserved(name: &str) -> Fault {
 
 /// `CannotDelete`: the default security group.
 pub(crate) fn cannot_delete_group(group: impl Display) -> Fault {
-    Fault::new("CannotDelete", format!("the specified group: \"{group}\" name: \"default\" cannot be deleted by a user"))
+    Fault::new(
+        "CannotDelete",
+        format!("the specified group: \"{group}\" name: \"default\" cannot be deleted by a user"),
+    )
 }
 
 /// `InvalidPermission.Duplicate`; the rule in AWS's form: `peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW`.
@@ -379,7 +401,10 @@ pub(crate) fn invalid_permission_not_found() -> Fault {
 
 /// `NetworkAclEntryAlreadyExists`
 pub(crate) fn network_acl_entry_already_exists(number: u16) -> Fault {
-    Fault::new("NetworkAclEntryAlreadyExists", format!("The network acl entry identified by {number} already exists."))
+    Fault::new(
+        "NetworkAclEntryAlreadyExists",
+        format!("The network acl entry identified by {number} already exists."),
+    )
 }
 
 /// `InvalidNetworkAclEntry.NotFound`
@@ -426,7 +451,6 @@ limit_exceeded! {
     address_limit_exceeded: "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     network_interface_limit_exceeded:
         "NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.";
-    dhcp_options_limit_exceeded: "DhcpOptionsLimitExceeded", "The maximum number of DHCP options has been reached.";
 }
 
 /// `NatGatewayLimitExceeded`

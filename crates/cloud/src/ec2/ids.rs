@@ -57,11 +57,6 @@ macro_rules! resources {
                 _ => Err(faults::invalid_id(id)),
             }
         }
-
-        /// Whether `kind` is a kind of resource that tags name, and that this cloud has.
-        pub(crate) fn is_kind(kind: &str) -> bool {
-            matches!(kind, $($kind)|*)
-        }
     };
 }
 

@@ -72,8 +72,8 @@ fn attach_internet_gateway(tx: &mut Tx<'_>, input: AttachInternetGatewayRequest)
         let message = format!("resource {} is already attached to network {other}", gateway.id);
         return Err(faults::resource_already_associated(message));
     }
-    if let Some(other) = of_vpc(tx.world(), &vpc) {
-        let message = format!("Network {vpc} already has an internet gateway attached ({})", other.id);
+    if of_vpc(tx.world(), &vpc).is_some() {
+        let message = format!("Network {vpc} already has an internet gateway attached");
         return Err(faults::invalid_parameter_value(message));
     }
     let id = gateway.id.clone();

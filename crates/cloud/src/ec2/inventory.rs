@@ -22,7 +22,7 @@ macro_rules! none_of {
         $(fn $handler(_: &Read<'_>, input: ec2::$request) -> Result<ec2::$result, Fault> {
             filter::check_any(&input.$filters)?;
             none_named($code, $noun, &input.$ids)?;
-            Ok(ec2::$result { $items: Some(vec![]), ..Default::default() })
+            Ok(answer(|result: &mut ec2::$result| result.$items = Some(vec![])))
         })*
     };
 }
@@ -54,6 +54,13 @@ none_of! {
         -> DescribeVpnConnectionsResult, vpn_connections, "InvalidVpnConnectionID.NotFound", "vpnConnection ID";
     DescribeVpnGateways: describe_vpn_gateways(DescribeVpnGatewaysRequest, filters, vpn_gateway_ids)
         -> DescribeVpnGatewaysResult, vpn_gateways, "InvalidVpnGatewayID.NotFound", "vpnGateway ID";
+}
+
+/// A result of which only one member is set.
+fn answer<R: Default>(set: impl FnOnce(&mut R)) -> R {
+    let mut result = R::default();
+    set(&mut result);
+    result
 }
 
 fn none_named(code: &'static str, noun: &str, ids: &[String]) -> Result<(), Fault> {

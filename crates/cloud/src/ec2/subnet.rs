@@ -16,7 +16,7 @@ use enishi_state::ec2::{AclAssociationId, NatGateway, NetworkInterface, Subnet, 
 use enishi_state::{Read, Region, Tx, World};
 use enishi_wire::Fault;
 
-pub(crate) use address::{addresses_in_use, free_addresses, is_assignable};
+pub(crate) use address::is_assignable;
 
 use super::describe::describe;
 use super::filter::{Field, field};

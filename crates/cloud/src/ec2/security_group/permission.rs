@@ -66,7 +66,7 @@ pub(super) fn parse(
         let name =
             permission.ip_protocol.as_deref().ok_or_else(|| faults::missing_parameter("IpProtocol"))?;
         let traffic = traffic(name, permission.from_port, permission.to_port)?;
-        if permission.ipv6_ranges.is_some_and(|ranges| !ranges.is_empty()) {
+        if is_ipv6(&permission) {
             return Err(faults::ipv6_not_supported());
         }
         if let Some(list) = permission.prefix_list_ids.unwrap_or_default().into_iter().next() {
@@ -101,6 +101,11 @@ pub(super) fn parse(
         seen.push(one);
     }
     Ok(wanted)
+}
+
+/// Whether the permission names IPv6 addresses.
+pub(super) fn is_ipv6(permission: &IpPermission) -> bool {
+    permission.ipv6_ranges.as_ref().is_some_and(|ranges| !ranges.is_empty())
 }
 
 /// `CIDR block … is malformed` in AWS's words for rules; host bits are cleared.
@@ -142,13 +147,16 @@ fn peer_group(
     group: &SecurityGroup,
     pair: &UserIdGroupPair,
 ) -> Result<RulePeer, Fault> {
-    let found = match (pair.group_id.as_deref(), pair.group_name.as_deref()) {
+    // Older SDKs send empty strings for what they were not given.
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (id, name, owner) = (given(&pair.group_id), given(&pair.group_name), given(&pair.user_id));
+    let found = match (id.as_deref(), name.as_deref()) {
         (Some(id), _) => ids::find::<SecurityGroup>(world, scope, id)?,
         (None, Some(name)) => super::by_name(world, &group.vpc, name)
             .ok_or_else(|| faults::invalid_group_not_found_by_name(name, Some(group.vpc.as_str())))?,
         (None, None) => return Err(faults::missing_parameter("groupName or groupId")),
     };
-    if pair.user_id.as_deref().is_some_and(|owner| owner != found.scope.account.as_str()) {
+    if owner.is_some_and(|owner| owner != found.scope.account.as_str()) {
         return Err(faults::invalid_group_not_found(found.id.as_str()));
     }
     match found.vpc == group.vpc {

@@ -133,8 +133,17 @@ fn by_permission(
     unknown: &mut Vec<IpPermission>,
 ) -> Result<Vec<SecurityGroupRuleId>, Fault> {
     let world = tx.world();
-    let wanted = permission::parse(world, &tx.caller().scope, group, permissions)?;
     let in_default_vpc = world.get::<Vpc>(&group.vpc).is_some_and(|vpc| vpc.is_default);
+    // No rule for IPv6 can have been made, so none is found. Terraform revokes the default one and expects just this.
+    let (ipv6, permissions): (Vec<_>, Vec<_>) = permissions.into_iter().partition(permission::is_ipv6);
+    if !ipv6.is_empty() && !in_default_vpc {
+        return Err(faults::invalid_permission_not_found());
+    }
+    unknown.extend(ipv6);
+    if permissions.is_empty() && !unknown.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = permission::parse(world, &tx.caller().scope, group, permissions)?;
     let mut going = Vec::with_capacity(wanted.len());
     for one in wanted {
         let found = rules_of(world, &group.id).find(|rule| rule.egress == egress && one.is(rule));
