@@ -5,12 +5,13 @@ mod lab;
 
 use enishi_api::ec2::{
     AssignPrivateIpAddressesRequest, AssociateAddressRequest, AttachNetworkInterfaceRequest,
-    AttributeBooleanValue, AttributeValue, CreateNetworkInterfacePermissionRequest, CreateNetworkInterfaceRequest,
-    CreateSecurityGroupRequest, DeleteNetworkInterfaceRequest, DescribeNetworkInterfaceAttributeRequest,
-    DescribeNetworkInterfacesRequest, DescribeSubnetsRequest, DetachNetworkInterfaceRequest, Filter,
-    InstanceNetworkInterfaceSpecification, ModifyNetworkInterfaceAttributeRequest, NetworkInterface,
-    NetworkInterfaceAttachmentChanges, PrivateIpAddressSpecification, ResetNetworkInterfaceAttributeRequest,
-    RunInstancesRequest, TerminateInstancesRequest, UnassignPrivateIpAddressesRequest, ops,
+    AttributeBooleanValue, AttributeValue, CreateNetworkInterfacePermissionRequest,
+    CreateNetworkInterfaceRequest, CreateSecurityGroupRequest, DeleteNetworkInterfaceRequest,
+    DescribeNetworkInterfaceAttributeRequest, DescribeNetworkInterfacesRequest, DescribeSubnetsRequest,
+    DetachNetworkInterfaceRequest, Filter, InstanceNetworkInterfaceSpecification,
+    ModifyNetworkInterfaceAttributeRequest, NetworkInterface, NetworkInterfaceAttachmentChanges,
+    PrivateIpAddressSpecification, ResetNetworkInterfaceAttributeRequest, RunInstancesRequest,
+    TerminateInstancesRequest, UnassignPrivateIpAddressesRequest, ops,
 };
 use harness::text;
 use lab::Lab;
@@ -68,7 +69,11 @@ fn addresses_and_groups_are_checked() {
     let mut lab = Lab::new();
     let taken = CreateNetworkInterfaceRequest { private_ip_address: text("10.0.1.77"), ..input(&lab) };
     create(&mut lab, taken.clone());
-    lab.h.message::<ops::CreateNetworkInterface>(taken, "InvalidIPAddress.InUse", "The specified address is already in use.");
+    lab.h.message::<ops::CreateNetworkInterface>(
+        taken,
+        "InvalidIPAddress.InUse",
+        "The specified address is already in use.",
+    );
     for (address, why) in [
         ("10.0.1.255", "Address 10.0.1.255 is in subnet's reserved address range"),
         ("10.0.9.9", "Address 10.0.9.9 does not fall within the subnet's address range"),
@@ -76,7 +81,8 @@ fn addresses_and_groups_are_checked() {
         let request = CreateNetworkInterfaceRequest { private_ip_address: text(address), ..input(&lab) };
         lab.h.message::<ops::CreateNetworkInterface>(request, "InvalidParameterValue", why);
     }
-    let request = CreateNetworkInterfaceRequest { groups: vec!["sg-00000000000000000".to_owned()], ..input(&lab) };
+    let request =
+        CreateNetworkInterfaceRequest { groups: vec!["sg-00000000000000000".to_owned()], ..input(&lab) };
     lab.h.code::<ops::CreateNetworkInterface>(request, "InvalidGroup.NotFound");
     let permission = CreateNetworkInterfacePermissionRequest::default();
     lab.h.code::<ops::CreateNetworkInterfacePermission>(permission, "UnsupportedOperation");
@@ -176,11 +182,8 @@ fn an_existing_interface_outlives_the_instance_it_was_launched_with() {
         network_interface_id: Some(eni.clone()),
         ..Default::default()
     };
-    let launch = RunInstancesRequest {
-        network_interfaces: vec![specification],
-        subnet_id: None,
-        ..lab.launch()
-    };
+    let launch =
+        RunInstancesRequest { network_interfaces: vec![specification], subnet_id: None, ..lab.launch() };
     let id = lab.run(launch.clone()).remove(0);
     lab.h.code::<ops::RunInstances>(launch, "InvalidNetworkInterface.InUse");
     lab.settle();
@@ -200,7 +203,8 @@ fn secondary_addresses_come_and_go_with_their_elastic_ip() {
         private_ip_addresses: vec!["10.0.1.200".to_owned()],
         ..Default::default()
     };
-    let assigned = lab.h.ok::<ops::AssignPrivateIpAddresses>(assign.clone()).assigned_private_ip_addresses.unwrap();
+    let assigned =
+        lab.h.ok::<ops::AssignPrivateIpAddresses>(assign.clone()).assigned_private_ip_addresses.unwrap();
     assert_eq!(assigned[0].private_ip_address.as_deref(), Some("10.0.1.200"));
 
     let (allocation, public) = lab.allocate();
