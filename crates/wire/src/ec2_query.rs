@@ -105,7 +105,11 @@ impl Decoder<'_> {
         let mut members = Vec::new();
         for (index, member) in structure.members.iter().enumerate() {
             let node = view.node(member.query_name);
-            if node.is_present() {
+            // Older SDKs send every optional string they were given, empty ones too; EC2 takes those as not given.
+            let empty = depth == 0
+                && node.value == Some("")
+                && matches!(self.service.shape(member.target).kind, Kind::String(_));
+            if node.is_present() && !empty {
                 let path = || view.path(member.query_name);
                 let value = self.value(member.target, member.timestamp, node, &path, depth)?;
                 if let Some(value) = value {
