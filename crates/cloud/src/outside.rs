@@ -4,8 +4,8 @@
 //! gets it, outside of any transaction, and hands it to `dispatch_read_with` or `dispatch_write_with`. An operation that
 //! did not get what it wants answers a fault.
 
-use enishi_state::ec2::InstanceId;
 use enishi_state::Timestamp;
+use enishi_state::ec2::InstanceId;
 
 /// What an operation needs from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]

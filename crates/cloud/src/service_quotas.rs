@@ -10,8 +10,8 @@ mod request;
 use enishi_api::service_quotas::{
     GetAWSDefaultServiceQuotaRequest, GetAWSDefaultServiceQuotaResponse, GetServiceQuotaRequest,
     GetServiceQuotaResponse, ListAWSDefaultServiceQuotasRequest, ListAWSDefaultServiceQuotasResponse,
-    ListServiceQuotasRequest, ListServiceQuotasResponse, ListServicesRequest, ListServicesResponse, ServiceInfo,
-    ServiceQuota, ops,
+    ListServiceQuotasRequest, ListServiceQuotasResponse, ListServicesRequest, ListServicesResponse,
+    ServiceInfo, ServiceQuota, ops,
 };
 use enishi_state::{Read, Scope, World, quota as rows};
 use enishi_wire::Fault;
@@ -88,7 +88,10 @@ fn default_shape(read: &Read<'_>, quota: &Quota) -> ServiceQuota {
     shape(&read.caller.scope, "", quota, f64::from(quota.default))
 }
 
-fn get_service_quota(read: &Read<'_>, input: GetServiceQuotaRequest) -> Result<GetServiceQuotaResponse, Fault> {
+fn get_service_quota(
+    read: &Read<'_>,
+    input: GetServiceQuotaRequest,
+) -> Result<GetServiceQuotaResponse, Fault> {
     let quota = find(&input.service_code, &input.quota_code)?;
     Ok(GetServiceQuotaResponse { quota: Some(applied_shape(read, quota)) })
 }
@@ -109,7 +112,8 @@ fn list_service_quotas(
     if let Some(code) = &input.quota_code {
         quotas.retain(|quota| quota.code == code);
     }
-    let (quotas, next_token) = page(quotas, input.max_results, input.next_token, |quota| quota.code.to_owned())?;
+    let (quotas, next_token) =
+        page(quotas, input.max_results, input.next_token, |quota| quota.code.to_owned())?;
     let quotas = quotas.into_iter().map(|quota| applied_shape(read, quota)).collect();
     Ok(ListServiceQuotasResponse { next_token, quotas: Some(quotas) })
 }
@@ -119,7 +123,8 @@ fn list_aws_default_service_quotas(
     input: ListAWSDefaultServiceQuotasRequest,
 ) -> Result<ListAWSDefaultServiceQuotasResponse, Fault> {
     let quotas = of_service(&input.service_code)?;
-    let (quotas, next_token) = page(quotas, input.max_results, input.next_token, |quota| quota.code.to_owned())?;
+    let (quotas, next_token) =
+        page(quotas, input.max_results, input.next_token, |quota| quota.code.to_owned())?;
     let quotas = quotas.into_iter().map(|quota| default_shape(read, quota)).collect();
     Ok(ListAWSDefaultServiceQuotasResponse { next_token, quotas: Some(quotas) })
 }

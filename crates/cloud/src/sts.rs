@@ -13,8 +13,9 @@ mod session;
 pub use caller::caller_for;
 
 use enishi_api::sts::{
-    AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, GetAccessKeyInfoRequest, GetAccessKeyInfoResponse,
-    GetCallerIdentityRequest, GetCallerIdentityResponse, GetSessionTokenRequest, GetSessionTokenResponse, ops,
+    AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, GetAccessKeyInfoRequest,
+    GetAccessKeyInfoResponse, GetCallerIdentityRequest, GetCallerIdentityResponse, GetSessionTokenRequest,
+    GetSessionTokenResponse, ops,
 };
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Caller, Read, Tx, World};
@@ -86,7 +87,8 @@ fn assume_role(tx: &mut Tx<'_>, input: AssumeRoleRequest) -> Result<AssumeRoleRe
     let role = role::Role::parse(&input.role_arn)?;
     role::check_session_name(&input.role_session_name)?;
     let seconds = input.duration_seconds.unwrap_or(ROLE_SECONDS);
-    let chained = session_of(tx.world(), tx.caller()).is_some_and(|session| session.arn.contains(":assumed-role/"));
+    let chained =
+        session_of(tx.world(), tx.caller()).is_some_and(|session| session.arn.contains(":assumed-role/"));
     if chained && seconds > CHAINED_SECONDS {
         return Err(faults::chained_session_too_long());
     }
@@ -106,7 +108,10 @@ fn assume_role(tx: &mut Tx<'_>, input: AssumeRoleRequest) -> Result<AssumeRoleRe
     })
 }
 
-fn get_session_token(tx: &mut Tx<'_>, input: GetSessionTokenRequest) -> Result<GetSessionTokenResponse, Fault> {
+fn get_session_token(
+    tx: &mut Tx<'_>,
+    input: GetSessionTokenRequest,
+) -> Result<GetSessionTokenResponse, Fault> {
     if session_of(tx.world(), tx.caller()).is_some() {
         return Err(faults::session_credentials());
     }

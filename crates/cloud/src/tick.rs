@@ -21,8 +21,8 @@
 use std::collections::BTreeMap;
 
 use enishi_state::ec2::{
-    ClientToken, ClientTokenKey, Instance, InstanceId, InstanceState, NatGateway, NatGatewayId, NatGatewayState,
-    StateReason, StateReasonCode,
+    ClientToken, ClientTokenKey, Instance, InstanceId, InstanceState, NatGateway, NatGatewayId,
+    NatGatewayState, StateReason, StateReasonCode,
 };
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
@@ -135,7 +135,9 @@ fn in_state(world: &World, state: InstanceState) -> impl Iterator<Item = &Instan
 fn due_instances(world: &World, facts: &Facts, found: &mut dyn FnMut(Step)) {
     // Observations say what ended; they are few, while most instances just run.
     for (id, observed) in &facts.instances {
-        if let Some(row) = world.get::<Instance>(id).filter(|row| row.state.is_up() && row.boot == observed.boot) {
+        if let Some(row) =
+            world.get::<Instance>(id).filter(|row| row.state.is_up() && row.boot == observed.boot)
+        {
             due_of_observed(row, &observed.process, facts, found);
         }
     }

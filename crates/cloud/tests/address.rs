@@ -4,10 +4,10 @@ mod harness;
 mod lab;
 
 use enishi_api::ec2::{
-    AllocateAddressRequest, AssociateAddressRequest, AttributeBooleanValue, DescribeAddressesAttributeRequest,
-    DescribeAddressesRequest, DisassociateAddressRequest, Filter, ModifyAddressAttributeRequest,
-    ModifySubnetAttributeRequest, ReleaseAddressRequest, ResetAddressAttributeRequest, StopInstancesRequest,
-    TerminateInstancesRequest, ops,
+    AllocateAddressRequest, AssociateAddressRequest, AttributeBooleanValue,
+    DescribeAddressesAttributeRequest, DescribeAddressesRequest, DisassociateAddressRequest, Filter,
+    ModifyAddressAttributeRequest, ModifySubnetAttributeRequest, ReleaseAddressRequest,
+    ResetAddressAttributeRequest, StopInstancesRequest, TerminateInstancesRequest, ops,
 };
 use enishi_api::service_quotas::{self, RequestServiceQuotaIncreaseRequest};
 use harness::text;
@@ -100,7 +100,8 @@ fn an_elastic_ip_replaces_the_automatic_address_which_comes_back_as_another() {
     let id = lab.running();
     let automatic = lab.instance(&id).public_ip_address.unwrap();
     let (allocation, elastic) = lab.allocate();
-    let association = lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id)).association_id.unwrap();
+    let association =
+        lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id)).association_id.unwrap();
     let shown = lab.instance(&id);
     assert_eq!(shown.public_ip_address.as_ref(), Some(&elastic));
     let owner = shown.network_interfaces.unwrap()[0].association.clone().unwrap().ip_owner_id;
@@ -122,7 +123,8 @@ fn an_instance_launched_without_gets_no_automatic_address() {
     let mut lab = Lab::with_gateway();
     let id = lab.running();
     let (allocation, _) = lab.allocate();
-    let association = lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id)).association_id.unwrap();
+    let association =
+        lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id)).association_id.unwrap();
     lab.h.ok::<ops::DisassociateAddress>(disassociate(&association));
     assert_eq!(lab.instance(&id).public_ip_address, None);
 }
@@ -132,8 +134,10 @@ fn an_address_moves_unless_the_request_forbids_it() {
     let mut lab = Lab::with_gateway();
     let (first, second) = (lab.running(), lab.running());
     let (allocation, ip) = lab.allocate();
-    let association = lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &first)).association_id.unwrap();
-    let fixed = AssociateAddressRequest { allow_reassociation: Some(false), ..to_instance(&allocation, &second) };
+    let association =
+        lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &first)).association_id.unwrap();
+    let fixed =
+        AssociateAddressRequest { allow_reassociation: Some(false), ..to_instance(&allocation, &second) };
     lab.h.message::<ops::AssociateAddress>(
         fixed,
         "Resource.AlreadyAssociated",
@@ -158,7 +162,11 @@ fn an_address_in_use_cannot_be_released() {
     let id = lab.running();
     let (allocation, ip) = lab.allocate();
     lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id));
-    lab.h.message::<ops::ReleaseAddress>(release(&allocation), "InvalidIPAddress.InUse", &format!("Address {ip} is in use."));
+    lab.h.message::<ops::ReleaseAddress>(
+        release(&allocation),
+        "InvalidIPAddress.InUse",
+        &format!("Address {ip} is in use."),
+    );
     lab.h.message::<ops::ReleaseAddress>(
         release("eipalloc-00000000000000000"),
         "InvalidAllocationID.NotFound",
@@ -178,7 +186,10 @@ fn an_elastic_ip_stays_over_a_stop_and_goes_with_termination() {
     let id = lab.running();
     let (allocation, ip) = lab.allocate();
     lab.h.ok::<ops::AssociateAddress>(to_instance(&allocation, &id));
-    lab.h.ok::<ops::StopInstances>(StopInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() });
+    lab.h.ok::<ops::StopInstances>(StopInstancesRequest {
+        instance_ids: vec![id.clone()],
+        ..Default::default()
+    });
     lab.settle();
     assert_eq!(lab.instance(&id).public_ip_address, Some(ip));
     let input = TerminateInstancesRequest { instance_ids: vec![id], ..Default::default() };
@@ -205,7 +216,11 @@ fn addresses_are_described_with_what_they_are_mapped_to() {
     let input = DescribeAddressesRequest { public_ips: vec![ip], ..Default::default() };
     assert_eq!(lab.h.ok::<ops::DescribeAddresses>(input).addresses.unwrap().len(), 1);
     let input = DescribeAddressesRequest { public_ips: vec!["192.0.2.1".to_owned()], ..Default::default() };
-    lab.h.message::<ops::DescribeAddresses>(input, "InvalidAddress.NotFound", "Address '192.0.2.1' not found.");
+    lab.h.message::<ops::DescribeAddresses>(
+        input,
+        "InvalidAddress.NotFound",
+        "Address '192.0.2.1' not found.",
+    );
     lab.h.ok::<ops::ReleaseAddress>(release(&idle));
 }
 

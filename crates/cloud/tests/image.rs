@@ -4,9 +4,9 @@ mod harness;
 mod lab;
 
 use enishi_api::ec2::{
-    AttributeValue, DeregisterImageRequest, DescribeImageAttributeRequest, DescribeImagesRequest, Filter, Image,
-    LaunchPermission, LaunchPermissionModifications, ModifyImageAttributeRequest, RegisterImageRequest,
-    RunInstancesRequest, ops,
+    AttributeValue, DeregisterImageRequest, DescribeImageAttributeRequest, DescribeImagesRequest, Filter,
+    Image, LaunchPermission, LaunchPermissionModifications, ModifyImageAttributeRequest,
+    RegisterImageRequest, RunInstancesRequest, ops,
 };
 use harness::{Harness, text};
 use lab::{AMI, launch};
@@ -22,7 +22,9 @@ fn filter(name: &str, values: &[&str]) -> Filter {
 #[track_caller]
 fn find(h: &mut Harness, owners: &[&str], filters: Vec<Filter>) -> Vec<Image> {
     let owners = owners.iter().map(|owner| (*owner).to_owned()).collect();
-    h.ok::<ops::DescribeImages>(DescribeImagesRequest { owners, filters, ..Default::default() }).images.unwrap()
+    h.ok::<ops::DescribeImages>(DescribeImagesRequest { owners, filters, ..Default::default() })
+        .images
+        .unwrap()
 }
 
 #[test]
@@ -45,12 +47,17 @@ fn a_directory_is_registered_launched_and_deregistered() {
     assert_eq!((own[0].state.as_deref(), own[0].public), (Some("available"), Some(false)));
     let instance = h.ok::<ops::RunInstances>(RunInstancesRequest { image_id: Some(id.clone()), ..launch() });
     assert_eq!(instance.instances.unwrap()[0].root_device_name.as_deref(), Some("/dev/sda1"));
-    let arm = RunInstancesRequest { image_id: Some(id.clone()), instance_type: text("t4g.micro"), ..launch() };
+    let arm =
+        RunInstancesRequest { image_id: Some(id.clone()), instance_type: text("t4g.micro"), ..launch() };
     h.code::<ops::RunInstances>(arm, "InvalidParameterValue");
 
     h.ok::<ops::DeregisterImage>(DeregisterImageRequest { image_id: id.clone(), ..Default::default() });
     let again = DeregisterImageRequest { image_id: id.clone(), ..Default::default() };
-    h.message::<ops::DeregisterImage>(again, "InvalidAMIID.NotFound", &format!("The image id '[{id}]' does not exist"));
+    h.message::<ops::DeregisterImage>(
+        again,
+        "InvalidAMIID.NotFound",
+        &format!("The image id '[{id}]' does not exist"),
+    );
 }
 
 #[test]
@@ -94,7 +101,10 @@ fn an_unknown_id_is_the_host_s_root_and_says_so() {
     let input = DescribeImagesRequest { image_ids: vec![AMI.to_owned()], ..Default::default() };
     let image = h.ok::<ops::DescribeImages>(input).images.unwrap().remove(0);
     assert_eq!(image.image_id.as_deref(), Some(AMI));
-    assert_eq!((image.root_device_name.as_deref(), image.root_device_type.as_deref()), (Some("/dev/xvda"), Some("ebs")));
+    assert_eq!(
+        (image.root_device_name.as_deref(), image.root_device_type.as_deref()),
+        (Some("/dev/xvda"), Some("ebs"))
+    );
     assert!(image.description.unwrap().contains("host"));
     let input = DescribeImagesRequest { image_ids: vec!["ami-xyz".to_owned()], ..Default::default() };
     h.message::<ops::DescribeImages>(input, "InvalidAMIID.Malformed", "Invalid id: \"ami-xyz\"");
@@ -122,5 +132,13 @@ fn the_patterns_that_people_paste_find_one_image_with_a_stable_id() {
         h.ok::<ops::RunInstances>(RunInstancesRequest { image_id: id, instance_type: None, ..launch() });
     }
     assert_eq!(find(&mut h, &["self"], vec![filter("name", &["al2023-*"])]), []);
-    assert_eq!(find(&mut h, &["amazon"], vec![filter("name", &["al2023-ami-2023*"]), filter("architecture", &["arm64"])]).len(), 2);
+    assert_eq!(
+        find(
+            &mut h,
+            &["amazon"],
+            vec![filter("name", &["al2023-ami-2023*"]), filter("architecture", &["arm64"])]
+        )
+        .len(),
+        2
+    );
 }

@@ -158,7 +158,8 @@ fn terminate_deletes_the_interface_and_the_instance_is_forgotten_after_an_hour()
 fn an_instance_that_shuts_itself_down_stops_or_terminates_as_it_was_told() {
     for (behavior, state) in [("stop", "stopped"), ("terminate", "terminated")] {
         let mut lab = Lab::new();
-        let input = RunInstancesRequest { instance_initiated_shutdown_behavior: text(behavior), ..lab.launch() };
+        let input =
+            RunInstancesRequest { instance_initiated_shutdown_behavior: text(behavior), ..lab.launch() };
         let id = lab.run(input).remove(0);
         lab.settle();
         lab.observe(&id, 7, Process::Exited { by_itself: true });
@@ -314,7 +315,10 @@ fn launches_are_refused_with_aws_s_faults() {
     for (input, code, message) in cases {
         lab.h.message::<ops::RunInstances>(input, code, message);
     }
-    lab.h.code::<ops::RunInstances>(RunInstancesRequest { min_count: 0, ..base.clone() }, "InvalidParameterValue");
+    lab.h.code::<ops::RunInstances>(
+        RunInstancesRequest { min_count: 0, ..base.clone() },
+        "InvalidParameterValue",
+    );
     let reversed = RunInstancesRequest { min_count: 2, ..base.clone() };
     lab.h.code::<ops::RunInstances>(reversed, "InvalidParameterValue");
     let elsewhere = Placement { availability_zone: text("us-east-1b"), ..Default::default() };
@@ -376,12 +380,20 @@ fn interfaces_are_made_as_specified() {
     assert_eq!(interfaces[1].subnet_id.as_deref(), Some(second.as_str()));
     assert_eq!(interfaces[1].attachment.as_ref().unwrap().device_index, Some(1));
 
-    lab.h.message::<ops::RunInstances>(input.clone(), "InvalidIPAddress.InUse", "Address 10.0.1.50 is in use.");
+    lab.h.message::<ops::RunInstances>(
+        input.clone(),
+        "InvalidIPAddress.InUse",
+        "Address 10.0.1.50 is in use.",
+    );
     let three = RunInstancesRequest {
         network_interfaces: (0..3).map(|index| interface(index, &lab.subnet)).collect(),
         ..input.clone()
     };
-    lab.h.message::<ops::RunInstances>(three, "AttachmentLimitExceeded", "Interface count 3 exceeds the limit for t3.micro");
+    lab.h.message::<ops::RunInstances>(
+        three,
+        "AttachmentLimitExceeded",
+        "Interface count 3 exceeds the limit for t3.micro",
+    );
     let no_primary = RunInstancesRequest { network_interfaces: vec![interface(1, &second)], ..input.clone() };
     lab.h.message::<ops::RunInstances>(
         no_primary,
@@ -437,7 +449,11 @@ fn filters_find_by_state_subnet_and_address() {
     ] {
         let filters = vec![Filter { name: text(name), values: ids(value) }];
         let input = DescribeInstancesRequest { filters, ..Default::default() };
-        assert_eq!(lab.h.ok::<ops::DescribeInstances>(input).reservations.unwrap().len(), found, "{name}={value}");
+        assert_eq!(
+            lab.h.ok::<ops::DescribeInstances>(input).reservations.unwrap().len(),
+            found,
+            "{name}={value}"
+        );
     }
     let filters = vec![Filter { name: text("colour"), values: ids("red") }];
     let input = DescribeInstancesRequest { filters, ..Default::default() };
@@ -488,7 +504,8 @@ fn attributes_are_read_and_changed() {
     lab.settle();
     lab.h.ok::<ops::ModifyInstanceAttribute>(resize);
     let data = Some(enishi_api::ec2::SecureBlobAttributeValue { value: Some(Blob(b"new".to_vec())) });
-    let input = ModifyInstanceAttributeRequest { instance_id: id.clone(), user_data: data, ..Default::default() };
+    let input =
+        ModifyInstanceAttributeRequest { instance_id: id.clone(), user_data: data, ..Default::default() };
     lab.h.ok::<ops::ModifyInstanceAttribute>(input);
     assert_eq!(lab.row(&id).instance_type, "m5.large");
     assert_eq!(lab.row(&id).user_data.as_deref(), Some(b"new".as_slice()));
@@ -515,7 +532,10 @@ fn metadata_options_are_checked_and_changed() {
     let input = RunInstancesRequest { metadata_options: Some(options(2)), ..lab.launch() };
     let id = lab.run(input).remove(0);
     let shown = lab.instance(&id).metadata_options.unwrap();
-    assert_eq!((shown.http_tokens.as_deref(), shown.http_put_response_hop_limit), (Some("required"), Some(2)));
+    assert_eq!(
+        (shown.http_tokens.as_deref(), shown.http_put_response_hop_limit),
+        (Some("required"), Some(2))
+    );
     let input = ModifyInstanceMetadataOptionsRequest {
         instance_id: id.clone(),
         http_endpoint: text("disabled"),

@@ -2,9 +2,7 @@
 
 mod harness;
 
-use enishi_api::ec2::{
-    DescribeInstanceTypeOfferingsRequest, DescribeInstanceTypesRequest, Filter, ops,
-};
+use enishi_api::ec2::{DescribeInstanceTypeOfferingsRequest, DescribeInstanceTypesRequest, Filter, ops};
 use harness::{Harness, text};
 
 fn filter(name: &str, value: &str) -> Vec<Filter> {
@@ -14,16 +12,21 @@ fn filter(name: &str, value: &str) -> Vec<Filter> {
 #[test]
 fn a_type_is_described_as_aws_does() {
     let mut h = Harness::new();
-    let input = DescribeInstanceTypesRequest { instance_types: vec!["t3.micro".to_owned()], ..Default::default() };
+    let input =
+        DescribeInstanceTypesRequest { instance_types: vec!["t3.micro".to_owned()], ..Default::default() };
     let found = h.ok::<ops::DescribeInstanceTypes>(input).instance_types.unwrap().remove(0);
     assert_eq!(found.vcpu_info.unwrap().default_vcpus, Some(2));
     assert_eq!(found.memory_info.unwrap().size_in_mib, Some(1024));
     let network = found.network_info.unwrap();
-    assert_eq!((network.maximum_network_interfaces, network.ipv4_addresses_per_interface), (Some(2), Some(2)));
+    assert_eq!(
+        (network.maximum_network_interfaces, network.ipv4_addresses_per_interface),
+        (Some(2), Some(2))
+    );
     assert_eq!(found.processor_info.unwrap().supported_architectures, Some(vec!["x86_64".to_owned()]));
     assert_eq!((found.free_tier_eligible, found.burstable_performance_supported), (Some(true), Some(true)));
 
-    let input = DescribeInstanceTypesRequest { instance_types: vec!["t3.huge".to_owned()], ..Default::default() };
+    let input =
+        DescribeInstanceTypesRequest { instance_types: vec!["t3.huge".to_owned()], ..Default::default() };
     h.message::<ops::DescribeInstanceTypes>(
         input,
         "InvalidInstanceType",

@@ -8,7 +8,8 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use enishi_api::ec2::{
-    CreateKeyPairRequest, DeleteKeyPairRequest, DescribeKeyPairsRequest, Filter, ImportKeyPairRequest, KeyPair, ops,
+    CreateKeyPairRequest, DeleteKeyPairRequest, DescribeKeyPairsRequest, Filter, ImportKeyPairRequest,
+    KeyPair, ops,
 };
 use enishi_cloud::outside::{Supply, Want};
 use enishi_state::Tx;

@@ -5,9 +5,10 @@ mod lab;
 
 use enishi_api::ec2::{
     AssignPrivateNatGatewayAddressRequest, AssociateNatGatewayAddressRequest, CreateNatGatewayRequest,
-    DeleteNatGatewayRequest, DeleteNetworkInterfaceRequest, DescribeAddressesRequest, DescribeNatGatewaysRequest,
-    DescribeNetworkInterfacesRequest, DisassociateAddressRequest, DisassociateNatGatewayAddressRequest, Filter,
-    NatGateway, ReleaseAddressRequest, UnassignPrivateNatGatewayAddressRequest, ops,
+    DeleteNatGatewayRequest, DeleteNetworkInterfaceRequest, DescribeAddressesRequest,
+    DescribeNatGatewaysRequest, DescribeNetworkInterfacesRequest, DisassociateAddressRequest,
+    DisassociateNatGatewayAddressRequest, Filter, NatGateway, ReleaseAddressRequest,
+    UnassignPrivateNatGatewayAddressRequest, ops,
 };
 use enishi_cloud::tick;
 use harness::text;
@@ -108,7 +109,11 @@ fn a_deleted_gateway_frees_its_addresses_and_is_listed_for_an_hour() {
     lab.h.now = tick::next_deadline(&lab.h.world).unwrap();
     lab.settle();
     let input = DescribeNatGatewaysRequest { nat_gateway_ids: vec![id.clone()], ..Default::default() };
-    lab.h.message::<ops::DescribeNatGateways>(input, "NatGatewayNotFound", &format!("The Nat Gateway {id} was not found"));
+    lab.h.message::<ops::DescribeNatGateways>(
+        input,
+        "NatGatewayNotFound",
+        &format!("The Nat Gateway {id} was not found"),
+    );
 }
 
 #[test]
@@ -128,7 +133,10 @@ fn what_is_wrong_with_the_network_shows_as_failed() {
     let id = create(&mut lab, input);
     let failed = describe(&mut lab, &id);
     assert_eq!(failed.failure_code.as_deref(), Some("Resource.AlreadyAssociated"));
-    assert_eq!(failed.failure_message, Some(format!("Elastic IP address {allocation} is already associated")));
+    assert_eq!(
+        failed.failure_message,
+        Some(format!("Elastic IP address {allocation} is already associated"))
+    );
     lab.h.now = lab.h.now.plus_seconds(3600);
     lab.settle();
     let listed = lab.h.ok::<ops::DescribeNatGateways>(DescribeNatGatewaysRequest::default());

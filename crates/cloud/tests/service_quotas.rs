@@ -39,7 +39,11 @@ fn a_raised_quota_takes_effect_at_once_in_its_account_and_region() {
     for _ in 0..4 {
         h.ok::<ec2_ops::CreateVpc>(vpc());
     }
-    h.message::<ec2_ops::CreateVpc>(vpc(), "VpcLimitExceeded", "The maximum number of VPCs has been reached.");
+    h.message::<ec2_ops::CreateVpc>(
+        vpc(),
+        "VpcLimitExceeded",
+        "The maximum number of VPCs has been reached.",
+    );
     let requested = h.ok::<ops::RequestServiceQuotaIncrease>(raise(6.0)).requested_quota.unwrap();
     assert_eq!(requested.status.as_deref(), Some("APPROVED"));
     h.ok::<ec2_ops::CreateVpc>(vpc());
@@ -47,8 +51,12 @@ fn a_raised_quota_takes_effect_at_once_in_its_account_and_region() {
 
     let applied = h.ok::<ops::GetServiceQuota>(get(VPCS)).quota.unwrap();
     assert_eq!((applied.value, applied.adjustable), (Some(6.0), Some(true)));
-    assert_eq!(applied.quota_arn.as_deref(), Some("arn:aws:servicequotas:us-east-1:123456789012:vpc/L-F678F1CE"));
-    let default = GetAWSDefaultServiceQuotaRequest { service_code: "vpc".to_owned(), quota_code: VPCS.to_owned() };
+    assert_eq!(
+        applied.quota_arn.as_deref(),
+        Some("arn:aws:servicequotas:us-east-1:123456789012:vpc/L-F678F1CE")
+    );
+    let default =
+        GetAWSDefaultServiceQuotaRequest { service_code: "vpc".to_owned(), quota_code: VPCS.to_owned() };
     let default = h.ok::<ops::GetAWSDefaultServiceQuota>(default).quota.unwrap();
     assert_eq!(default.value, Some(5.0));
     assert_eq!(default.quota_arn.as_deref(), Some("arn:aws:servicequotas:us-east-1::vpc/L-F678F1CE"));

@@ -4,7 +4,8 @@ mod harness;
 
 use enishi_api::ec2::{DescribeVpcsRequest, ops as ec2_ops};
 use enishi_api::sts::{
-    AssumeRoleRequest, Credentials, GetAccessKeyInfoRequest, GetCallerIdentityRequest, GetSessionTokenRequest, ops,
+    AssumeRoleRequest, Credentials, GetAccessKeyInfoRequest, GetCallerIdentityRequest,
+    GetSessionTokenRequest, ops,
 };
 use enishi_cloud::sts::caller_for;
 use enishi_cloud::tick::{self, Facts};
@@ -14,11 +15,7 @@ use harness::Harness;
 const ROLE: &str = "arn:aws:iam::222222222222:role/ops/deployer";
 
 fn assume(role: &str, name: &str) -> AssumeRoleRequest {
-    AssumeRoleRequest {
-        role_arn: role.to_owned(),
-        role_session_name: name.to_owned(),
-        ..Default::default()
-    }
+    AssumeRoleRequest { role_arn: role.to_owned(), role_session_name: name.to_owned(), ..Default::default() }
 }
 
 /// Calls with these credentials from now on.

@@ -14,9 +14,10 @@ pub(crate) mod pool;
 use std::net::Ipv4Addr;
 
 use enishi_api::ec2::{
-    self as api, AllocateAddressRequest, AllocateAddressResult, AssociateAddressRequest, AssociateAddressResult,
-    DescribeAddressTransfersRequest, DescribeAddressTransfersResult, DescribeAddressesRequest,
-    DescribeAddressesResult, DisassociateAddressRequest, ReleaseAddressRequest, ops,
+    self as api, AllocateAddressRequest, AllocateAddressResult, AssociateAddressRequest,
+    AssociateAddressResult, DescribeAddressTransfersRequest, DescribeAddressTransfersResult,
+    DescribeAddressesRequest, DescribeAddressesResult, DisassociateAddressRequest, ReleaseAddressRequest,
+    ops,
 };
 use enishi_state::ec2::{Address, AddressId, Instance, InstanceState, NetworkInterface};
 use enishi_state::{Read, Tx, World};
@@ -47,17 +48,25 @@ fn allocate_address(tx: &mut Tx<'_>, input: AllocateAddressRequest) -> Result<Al
     let scope = tx.caller().scope.clone();
     match input.domain.as_deref() {
         None | Some("" | "vpc") => {}
-        Some("standard") => return Err(faults::invalid_parameter_value("The standard domain is not supported.")),
+        Some("standard") => {
+            return Err(faults::invalid_parameter_value("The standard domain is not supported."));
+        }
         Some(other) => return Err(faults::invalid_enum(other, "domain")),
     }
-    for pool in [&input.public_ipv4_pool, &input.customer_owned_ipv4_pool, &input.ipam_pool_id].into_iter().flatten() {
+    for pool in
+        [&input.public_ipv4_pool, &input.customer_owned_ipv4_pool, &input.ipam_pool_id].into_iter().flatten()
+    {
         if pool != POOL {
-            return Err(faults::invalid_parameter_value(format!("The address pool '{pool}' does not exist.")));
+            return Err(faults::invalid_parameter_value(format!(
+                "The address pool '{pool}' does not exist."
+            )));
         }
     }
     let border = input.network_border_group.unwrap_or_else(|| scope.region.to_string());
     if border != scope.region.as_str() {
-        return Err(faults::invalid_parameter_value(format!("The network border group '{border}' is not valid.")));
+        return Err(faults::invalid_parameter_value(format!(
+            "The network border group '{border}' is not valid."
+        )));
     }
     let tags = NewTags::parse(input.tag_specifications, &["elastic-ip"])?;
     let existing = ids::in_scope::<Address>(tx.world(), &scope).count();
@@ -126,9 +135,13 @@ fn release_address(tx: &mut Tx<'_>, input: ReleaseAddressRequest) -> Result<(), 
     Ok(())
 }
 
-fn associate_address(tx: &mut Tx<'_>, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault> {
+fn associate_address(
+    tx: &mut Tx<'_>,
+    input: AssociateAddressRequest,
+) -> Result<AssociateAddressResult, Fault> {
     let address = requested_address(tx, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
-    let interface = requested_interface(tx, input.instance_id.as_deref(), input.network_interface_id.as_deref())?;
+    let interface =
+        requested_interface(tx, input.instance_id.as_deref(), input.network_interface_id.as_deref())?;
     check_target(tx.world(), &interface)?;
     let private_ip = match input.private_ip_address.as_deref() {
         None => interface.primary_ip(),
@@ -137,10 +150,11 @@ fn associate_address(tx: &mut Tx<'_>, input: AssociateAddressRequest) -> Result<
     if association::gateway_of(tx.world(), &interface.vpc).is_none() {
         return Err(faults::network_not_attached(&interface.vpc));
     }
-    if let Some(existing) = &address.association {
-        if existing.network_interface == interface.id && existing.private_ip == private_ip {
-            return Ok(AssociateAddressResult { association_id: Some(existing.id.to_string()) });
-        }
+    if let Some(existing) = &address.association
+        && existing.network_interface == interface.id
+        && existing.private_ip == private_ip
+    {
+        return Ok(AssociateAddressResult { association_id: Some(existing.id.to_string()) });
     }
     let may_move = input.allow_reassociation.unwrap_or(true);
     free_address(tx, &address, may_move)?;
@@ -150,7 +164,11 @@ fn associate_address(tx: &mut Tx<'_>, input: AssociateAddressRequest) -> Result<
 }
 
 /// The caller's address, by allocation or by itself.
-fn requested_address(tx: &Tx<'_>, allocation: Option<&str>, public_ip: Option<&str>) -> Result<Address, Fault> {
+fn requested_address(
+    tx: &Tx<'_>,
+    allocation: Option<&str>,
+    public_ip: Option<&str>,
+) -> Result<Address, Fault> {
     let scope = &tx.caller().scope;
     match (allocation, public_ip) {
         (Some(_), Some(_)) => Err(faults::invalid_parameter_combination(
@@ -215,9 +233,11 @@ fn check_target(world: &World, interface: &NetworkInterface) -> Result<(), Fault
         Some((InstanceState::Pending, id)) => Err(faults::invalid_instance_id(format!(
             "The pending instance '{id}' is not in a valid state for this operation."
         ))),
-        Some((InstanceState::ShuttingDown | InstanceState::Terminated, id)) => Err(faults::incorrect_instance_state(
-            format!("The instance '{id}' is not in a valid state for this operation."),
-        )),
+        Some((InstanceState::ShuttingDown | InstanceState::Terminated, id)) => {
+            Err(faults::incorrect_instance_state(format!(
+                "The instance '{id}' is not in a valid state for this operation."
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -257,8 +277,11 @@ fn free_private_ip(
     private_ip: Ipv4Addr,
     may_move: bool,
 ) -> Result<(), Fault> {
-    let other = association::elastic_of(tx.world(), interface).find(|(_, found)| found.private_ip == private_ip);
-    let Some((id, public_ip)) = other.map(|(other, _)| (other.id.clone(), other.public_ip)) else { return Ok(()) };
+    let other =
+        association::elastic_of(tx.world(), interface).find(|(_, found)| found.private_ip == private_ip);
+    let Some((id, public_ip)) = other.map(|(other, _)| (other.id.clone(), other.public_ip)) else {
+        return Ok(());
+    };
     if !may_move {
         return Err(faults::resource_already_associated(format!(
             "resource {} and {private_ip} is already associated with public address {public_ip}",
@@ -277,7 +300,8 @@ fn disassociate_address(tx: &mut Tx<'_>, input: DisassociateAddressRequest) -> R
             ));
         }
         (Some(id), None) => {
-            let found = tx.world().by::<Address>("association", id).find(|row| row.scope == tx.caller().scope);
+            let found =
+                tx.world().by::<Address>("association", id).find(|row| row.scope == tx.caller().scope);
             found.ok_or_else(|| faults::invalid_association_id_not_found(id))?.clone()
         }
         (None, Some(ip)) => by_public_ip(tx.world(), tx, ip)?.clone(),
@@ -300,7 +324,9 @@ const FILTERS: &[Field<Address>] = &[
     field("allocation-id", |_, row, values| values.add(&row.id)),
     field("association-id", |_, row, values| values.maybe(row.association.as_ref().map(|found| &found.id))),
     field("domain", |_, _, values| values.add("vpc")),
-    field("instance-id", |world, row, values| values.maybe(interface_of(world, row).and_then(NetworkInterface::instance))),
+    field("instance-id", |world, row, values| {
+        values.maybe(interface_of(world, row).and_then(NetworkInterface::instance))
+    }),
     field("network-border-group", |_, row, values| values.add(&row.network_border_group)),
     field("network-interface-id", |_, row, values| {
         values.maybe(row.association.as_ref().map(|found| &found.network_interface));
@@ -308,7 +334,9 @@ const FILTERS: &[Field<Address>] = &[
     field("network-interface-owner-id", |_, row, values| {
         values.maybe(row.association.as_ref().map(|_| &row.scope.account));
     }),
-    field("private-ip-address", |_, row, values| values.maybe(row.association.as_ref().map(|found| found.private_ip))),
+    field("private-ip-address", |_, row, values| {
+        values.maybe(row.association.as_ref().map(|found| found.private_ip))
+    }),
     field("public-ip", |_, row, values| values.add(row.public_ip)),
 ];
 
@@ -316,7 +344,10 @@ fn interface_of<'w>(world: &'w World, row: &Address) -> Option<&'w NetworkInterf
     world.get::<NetworkInterface>(&row.association.as_ref()?.network_interface)
 }
 
-fn describe_addresses(read: &Read<'_>, input: DescribeAddressesRequest) -> Result<DescribeAddressesResult, Fault> {
+fn describe_addresses(
+    read: &Read<'_>,
+    input: DescribeAddressesRequest,
+) -> Result<DescribeAddressesResult, Fault> {
     let page = Page::parse(None, None, super::page::USUAL)?;
     let (mut rows, _) = describe::describe(read, &input.allocation_ids, input.filters, FILTERS, &page)?;
     for ip in &input.public_ips {

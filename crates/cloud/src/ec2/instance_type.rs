@@ -7,8 +7,8 @@ pub(crate) mod table;
 
 use enishi_api::ec2::{
     DescribeInstanceTypeOfferingsRequest, DescribeInstanceTypeOfferingsResult, DescribeInstanceTypesRequest,
-    DescribeInstanceTypesResult, EbsInfo, InstanceTypeInfo, InstanceTypeOffering, MemoryInfo, NetworkCardInfo,
-    NetworkInfo, PlacementGroupInfo, ProcessorInfo, VCpuInfo, ops,
+    DescribeInstanceTypesResult, EbsInfo, InstanceTypeInfo, InstanceTypeOffering, MemoryInfo,
+    NetworkCardInfo, NetworkInfo, PlacementGroupInfo, ProcessorInfo, VCpuInfo, ops,
 };
 use enishi_state::Read;
 use enishi_wire::Fault;
@@ -43,15 +43,27 @@ const TYPE_FILTERS: &[Field<InstanceType>] = &[
     field("memory-info.size-in-mib", |_, found, values| values.add(found.memory_mib())),
     field("network-info.efa-supported", |_, _, values| values.add(false)),
     field("network-info.ena-support", |_, found, values| values.add(ena_support(*found))),
-    field("network-info.ipv4-addresses-per-interface", |_, found, values| values.add(found.limits().addresses)),
-    field("network-info.ipv6-addresses-per-interface", |_, found, values| values.add(found.limits().addresses)),
+    field("network-info.ipv4-addresses-per-interface", |_, found, values| {
+        values.add(found.limits().addresses)
+    }),
+    field("network-info.ipv6-addresses-per-interface", |_, found, values| {
+        values.add(found.limits().addresses)
+    }),
     field("network-info.ipv6-supported", |_, _, values| values.add(true)),
     field("network-info.maximum-network-cards", |_, _, values| values.add(1)),
-    field("network-info.maximum-network-interfaces", |_, found, values| values.add(found.limits().interfaces)),
+    field("network-info.maximum-network-interfaces", |_, found, values| {
+        values.add(found.limits().interfaces)
+    }),
     field("network-info.network-performance", |_, found, values| values.add(found.network())),
-    field("processor-info.supported-architecture", |_, found, values| values.add(found.family.architecture.name())),
-    field("processor-info.sustained-clock-speed-in-ghz", |_, found, values| values.add(found.family.clock_ghz)),
-    field("supported-boot-mode", |_, found, values| boot_modes(*found).iter().for_each(|mode| values.add(mode))),
+    field("processor-info.supported-architecture", |_, found, values| {
+        values.add(found.family.architecture.name())
+    }),
+    field("processor-info.sustained-clock-speed-in-ghz", |_, found, values| {
+        values.add(found.family.clock_ghz)
+    }),
+    field("supported-boot-mode", |_, found, values| {
+        boot_modes(*found).iter().for_each(|mode| values.add(mode))
+    }),
     field("supported-root-device-type", |_, _, values| values.add("ebs")),
     field("supported-usage-class", |_, _, values| values.add("on-demand")),
     field("supported-virtualization-type", |_, _, values| values.add("hvm")),
@@ -111,7 +123,8 @@ fn describe_instance_type_offerings(
         .map(|(found, location)| offering(found.name(), location))
         .filter(|offering| filters.accept(read.world, "", offering))
         .collect();
-    let key = |offering: &InstanceTypeOffering| format!("{:?} {:?}", offering.instance_type, offering.location);
+    let key =
+        |offering: &InstanceTypeOffering| format!("{:?} {:?}", offering.instance_type, offering.location);
     offerings.sort_by_key(key);
     let (offerings, next_token) = page.of(offerings, key);
     Ok(DescribeInstanceTypeOfferingsResult { instance_type_offerings: Some(offerings), next_token })

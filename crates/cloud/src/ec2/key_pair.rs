@@ -55,7 +55,11 @@ fn kind(input: &CreateKeyPairRequest) -> Result<KeyPairKind, Fault> {
     }
 }
 
-fn create_key_pair(tx: &mut Tx<'_>, input: CreateKeyPairRequest, supply: &Supply) -> Result<api::KeyPair, Fault> {
+fn create_key_pair(
+    tx: &mut Tx<'_>,
+    input: CreateKeyPairRequest,
+    supply: &Supply,
+) -> Result<api::KeyPair, Fault> {
     let tags = NewTags::parse(input.tag_specifications.clone(), &["key-pair"])?;
     check_name(tx, &input.key_name)?;
     let format = match input.key_format.as_deref() {
@@ -65,10 +69,13 @@ fn create_key_pair(tx: &mut Tx<'_>, input: CreateKeyPairRequest, supply: &Supply
     };
     let kind = kind(&input)?;
     let created = match kind {
-        KeyPairKind::Rsa => supply.rsa_key.as_deref().and_then(|key| material::created_rsa(key, &input.key_name, format)),
+        KeyPairKind::Rsa => {
+            supply.rsa_key.as_deref().and_then(|key| material::created_rsa(key, &input.key_name, format))
+        }
         KeyPairKind::Ed25519 => ed25519(tx, &input.key_name, format),
     };
-    let Created { public, fingerprint, private } = created.ok_or_else(|| Fault::internal("no key could be made"))?;
+    let Created { public, fingerprint, private } =
+        created.ok_or_else(|| Fault::internal("no key could be made"))?;
     let row = put(tx, &input.key_name, &public, fingerprint, &tags);
     Ok(api::KeyPair {
         key_pair_id: Some(row.id.to_string()),
@@ -160,7 +167,10 @@ const FILTERS: &[Field<KeyPair>] = &[
     field("key-pair-id", |_, row, values| values.add(&row.id)),
 ];
 
-fn describe_key_pairs(read: &Read<'_>, input: DescribeKeyPairsRequest) -> Result<DescribeKeyPairsResult, Fault> {
+fn describe_key_pairs(
+    read: &Read<'_>,
+    input: DescribeKeyPairsRequest,
+) -> Result<DescribeKeyPairsResult, Fault> {
     let filters = Filters::parse(input.filters, FILTERS)?;
     let scope = &read.caller.scope;
     for name in &input.key_names {

@@ -10,8 +10,8 @@
 mod address;
 
 use enishi_api::ec2::{
-    self as api, CreateNatGatewayRequest, CreateNatGatewayResult, DeleteNatGatewayRequest, DeleteNatGatewayResult,
-    DescribeNatGatewaysRequest, DescribeNatGatewaysResult, ops,
+    self as api, CreateNatGatewayRequest, CreateNatGatewayResult, DeleteNatGatewayRequest,
+    DeleteNatGatewayResult, DescribeNatGatewaysRequest, DescribeNatGatewaysResult, ops,
 };
 use enishi_state::ec2::{
     Address, AddressId, Attachment, AttachmentId, Connectivity, InterfaceKind, NatGateway, NatGatewayAddress,
@@ -82,7 +82,9 @@ fn check(tx: &Tx<'_>, input: &CreateNatGatewayRequest) -> Result<Checked, Fault>
 
 fn connectivity(input: &CreateNatGatewayRequest) -> Result<Connectivity, Fault> {
     match input.connectivity_type.as_deref() {
-        None | Some("public") if input.allocation_id.is_none() => Err(faults::missing_parameter("AllocationId")),
+        None | Some("public") if input.allocation_id.is_none() => {
+            Err(faults::missing_parameter("AllocationId"))
+        }
         None | Some("public") if input.secondary_private_ip_address_count.is_some() => {
             Err(faults::invalid_parameter_combination(
                 "SecondaryPrivateIpAddressCount cannot be specified for a public NAT gateway.",
@@ -90,7 +92,9 @@ fn connectivity(input: &CreateNatGatewayRequest) -> Result<Connectivity, Fault> 
         }
         None | Some("public") => Ok(Connectivity::Public),
         Some("private") if input.allocation_id.is_some() || !input.secondary_allocation_ids.is_empty() => {
-            Err(faults::invalid_parameter_combination("AllocationId cannot be specified for a private NAT gateway."))
+            Err(faults::invalid_parameter_combination(
+                "AllocationId cannot be specified for a private NAT gateway.",
+            ))
         }
         Some("private") => Ok(Connectivity::Private),
         Some(other) => Err(faults::invalid_enum(other, "ConnectivityType")),
@@ -140,7 +144,9 @@ fn create(tx: &mut Tx<'_>, input: &CreateNatGatewayRequest) -> Result<NatGateway
     let checked = check(tx, input)?;
     let id = NatGatewayId::generate(tx.entropy());
     let (state, network_interface, addresses) = match failure(tx.world(), &checked) {
-        Some(state) => (state, NetworkInterfaceId::generate(tx.entropy()), failed_addresses(tx.world(), &checked)),
+        Some(state) => {
+            (state, NetworkInterfaceId::generate(tx.entropy()), failed_addresses(tx.world(), &checked))
+        }
         None => build(tx, &id, &checked)?,
     };
     let row = NatGateway {
@@ -165,7 +171,10 @@ fn failure(world: &World, checked: &Checked) -> Option<NatGatewayState> {
     let failed = |code: &str, message: String| NatGatewayState::Failed { code: code.to_owned(), message };
     let vpc = &checked.subnet.vpc;
     if checked.connectivity == Connectivity::Public && association::gateway_of(world, vpc).is_none() {
-        return Some(failed("Gateway.NotAttached", format!("Network {vpc} has no Internet gateway attached")));
+        return Some(failed(
+            "Gateway.NotAttached",
+            format!("Network {vpc} has no Internet gateway attached"),
+        ));
     }
     let taken = |id: &&AddressId| world.get::<Address>(id).is_none_or(|row| row.association.is_some());
     if let Some(id) = checked.allocations.iter().find(taken) {

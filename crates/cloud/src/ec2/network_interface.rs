@@ -22,8 +22,8 @@ use enishi_api::ec2::{
 };
 use enishi_fabric::Mac;
 use enishi_state::ec2::{
-    InterfaceKind, NetworkInterface, NetworkInterfaceId, PrivateAddress, SecurityGroup,
-    SecurityGroupId, Subnet,
+    InterfaceKind, NetworkInterface, NetworkInterfaceId, PrivateAddress, SecurityGroup, SecurityGroupId,
+    Subnet,
 };
 use enishi_state::{Read, Tx};
 use enishi_wire::Fault;
@@ -146,8 +146,13 @@ pub(crate) fn wanted(
             (false, _) => secondary.push(address),
         }
     }
-    let count = usize::try_from(secondary_count.unwrap_or(0))
-        .map_err(|_| faults::invalid_value("secondaryPrivateIpAddressCount", secondary_count.unwrap_or(0), "Must not be negative."))?;
+    let count = usize::try_from(secondary_count.unwrap_or(0)).map_err(|_| {
+        faults::invalid_value(
+            "secondaryPrivateIpAddressCount",
+            secondary_count.unwrap_or(0),
+            "Must not be negative.",
+        )
+    })?;
     // Without a primary one the first that is named is it, or one that is chosen.
     let named: Vec<Ipv4Addr> = primary.into_iter().chain(secondary).collect();
     let chosen_primary = usize::from(named.is_empty());
@@ -211,9 +216,9 @@ fn refuse_unsupported(input: &CreateNetworkInterfaceRequest) -> Result<(), Fault
         _ if ipv6 => Err(faults::unsupported_operation("IPv6 addresses are not supported by Enishi yet.")),
         _ if prefixes => Err(faults::unsupported_operation("Prefix delegation is not supported by Enishi.")),
         None | Some("interface") => Ok(()),
-        Some(other @ ("efa" | "efa-only" | "branch" | "trunk")) => Err(faults::unsupported_operation(format!(
-            "Network interfaces of type '{other}' are not supported by Enishi."
-        ))),
+        Some(other @ ("efa" | "efa-only" | "branch" | "trunk")) => Err(faults::unsupported_operation(
+            format!("Network interfaces of type '{other}' are not supported by Enishi."),
+        )),
         Some(other) => Err(faults::invalid_enum(other, "InterfaceType")),
     }
 }
@@ -246,10 +251,14 @@ const FILTERS: &[Field<NetworkInterface>] = &[
         association::elastic_of(world, row).for_each(|(address, _)| values.add(&address.id));
     }),
     field("addresses.association.owner-id", |world, row, values| {
-        row.addresses.iter().for_each(|private| values.maybe(public_of(world, row, private.ip).map(|p| p.owner().to_owned())));
+        row.addresses.iter().for_each(|private| {
+            values.maybe(public_of(world, row, private.ip).map(|p| p.owner().to_owned()))
+        });
     }),
     field("addresses.association.public-ip", |world, row, values| {
-        row.addresses.iter().for_each(|private| values.maybe(public_of(world, row, private.ip).map(|p| p.ip())));
+        row.addresses
+            .iter()
+            .for_each(|private| values.maybe(public_of(world, row, private.ip).map(|p| p.ip())));
     }),
     field("addresses.primary", |_, row, values| {
         row.addresses.iter().for_each(|private| values.add(private.ip == row.primary_ip()));
@@ -279,7 +288,9 @@ const FILTERS: &[Field<NetworkInterface>] = &[
         let time = |at: enishi_state::Timestamp| enishi_wire::Timestamp::from_millis(at.0).date_time_millis();
         values.maybe(row.attachment.as_ref().map(|found| time(found.attached)));
     }),
-    field("attachment.attachment-id", |_, row, values| values.maybe(row.attachment.as_ref().map(|found| &found.id))),
+    field("attachment.attachment-id", |_, row, values| {
+        values.maybe(row.attachment.as_ref().map(|found| &found.id))
+    }),
     field("attachment.delete-on-termination", |_, row, values| {
         values.maybe(row.attachment.as_ref().map(|found| found.delete_on_termination));
     }),
@@ -298,7 +309,9 @@ const FILTERS: &[Field<NetworkInterface>] = &[
     field("description", |_, row, values| values.add(&row.description)),
     field("group-id", |_, row, values| row.groups.iter().for_each(|group| values.add(group))),
     field("group-name", |world, row, values| {
-        row.groups.iter().for_each(|id| values.maybe(world.get::<SecurityGroup>(id).map(|group| &group.name)));
+        row.groups
+            .iter()
+            .for_each(|id| values.maybe(world.get::<SecurityGroup>(id).map(|group| &group.name)));
     }),
     field("interface-type", |_, row, values| values.add(shape::interface_type(row.kind))),
     field("ipv6-addresses.ipv6-address", |_, _, _| {}),

@@ -2,9 +2,10 @@
 
 use enishi_api::service_quotas::{
     GetRequestedServiceQuotaChangeRequest, GetRequestedServiceQuotaChangeResponse,
-    ListRequestedServiceQuotaChangeHistoryByQuotaRequest, ListRequestedServiceQuotaChangeHistoryByQuotaResponse,
-    ListRequestedServiceQuotaChangeHistoryRequest, ListRequestedServiceQuotaChangeHistoryResponse,
-    RequestServiceQuotaIncreaseRequest, RequestServiceQuotaIncreaseResponse, RequestedServiceQuotaChange, ops,
+    ListRequestedServiceQuotaChangeHistoryByQuotaRequest,
+    ListRequestedServiceQuotaChangeHistoryByQuotaResponse, ListRequestedServiceQuotaChangeHistoryRequest,
+    ListRequestedServiceQuotaChangeHistoryResponse, RequestServiceQuotaIncreaseRequest,
+    RequestServiceQuotaIncreaseResponse, RequestedServiceQuotaChange, ops,
 };
 use enishi_state::quota::{Quota, QuotaRequest, QuotaRequestId};
 use enishi_state::{Read, Tx};
@@ -104,7 +105,8 @@ fn list_history(
     if let Some(service) = &input.service_code {
         service_name(service)?;
     }
-    let of_service = |row: &QuotaRequest| input.service_code.as_ref().is_none_or(|service| row.service == *service);
+    let of_service =
+        |row: &QuotaRequest| input.service_code.as_ref().is_none_or(|service| row.service == *service);
     let rows = history(read, input.status.as_deref(), of_service);
     let (rows, next_token) = page(rows, input.max_results, input.next_token, |row| row.id.to_string())?;
     let requested_quotas = Some(rows.into_iter().map(shape).collect());

@@ -26,9 +26,7 @@ pub fn caller_for(
     let Some(key) = access_key else { return Ok(of(AccountId::zero())) };
     match world.get::<Session>(&SessionKey::new(key)) {
         Some(row) if row.expires <= now => Err(faults::expired_token()),
-        Some(row) => {
-            Ok(Caller { session_arn: Some(row.arn.as_str().into()), ..of(row.account.clone()) })
-        }
+        Some(row) => Ok(Caller { session_arn: Some(row.arn.as_str().into()), ..of(row.account.clone()) }),
         None if key.starts_with(session::KEY_PREFIX) => Err(faults::invalid_client_token_id()),
         None => Ok(of(account_of(key))),
     }

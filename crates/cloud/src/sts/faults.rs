@@ -44,5 +44,6 @@ pub(super) fn expired_token() -> Fault {
 
 /// `InvalidClientTokenId`
 pub(super) fn invalid_client_token_id() -> Fault {
-    Fault::new("InvalidClientTokenId", "The security token included in the request is invalid.").with_status(403)
+    Fault::new("InvalidClientTokenId", "The security token included in the request is invalid.")
+        .with_status(403)
 }

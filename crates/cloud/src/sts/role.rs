@@ -77,9 +77,7 @@ fn check_name(name: &str, parameter: &str) -> Result<(), Fault> {
     }
     match name.chars().all(is_name_char) {
         true => Ok(()),
-        false => {
-            Err(faults::constraint(name, parameter, "satisfy regular expression pattern: [\\w+=,.@-]*"))
-        }
+        false => Err(faults::constraint(name, parameter, "satisfy regular expression pattern: [\\w+=,.@-]*")),
     }
 }
 

@@ -27,7 +27,8 @@ pub struct Lab {
 impl Lab {
     pub fn new() -> Self {
         let mut h = Harness::new();
-        let vpc = h.ok::<ops::CreateVpc>(CreateVpcRequest { cidr_block: text("10.0.0.0/16"), ..Default::default() });
+        let vpc = h
+            .ok::<ops::CreateVpc>(CreateVpcRequest { cidr_block: text("10.0.0.0/16"), ..Default::default() });
         let vpc = vpc.vpc.unwrap().vpc_id.unwrap();
         let mut lab = Lab { h, vpc, subnet: String::new() };
         lab.subnet = lab.add_subnet("10.0.1.0/24", "us-east-1a");

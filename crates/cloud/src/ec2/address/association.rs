@@ -45,7 +45,11 @@ impl Public<'_> {
 }
 
 /// The public address of a private address of an interface.
-pub(crate) fn public_of<'w>(world: &'w World, interface: &NetworkInterface, private_ip: Ipv4Addr) -> Option<Public<'w>> {
+pub(crate) fn public_of<'w>(
+    world: &'w World,
+    interface: &NetworkInterface,
+    private_ip: Ipv4Addr,
+) -> Option<Public<'w>> {
     let elastic = elastic_of(world, interface).find(|(_, association)| association.private_ip == private_ip);
     match elastic {
         Some((address, association)) => Some(Public::Elastic(address, association)),
@@ -76,7 +80,8 @@ pub(crate) fn attach(
     private_ip: Ipv4Addr,
 ) -> EipAssociationId {
     let id = EipAssociationId::generate(tx.entropy());
-    let association = AddressAssociation { id: id.clone(), network_interface: interface.id.clone(), private_ip };
+    let association =
+        AddressAssociation { id: id.clone(), network_interface: interface.id.clone(), private_ip };
     tx.modify::<Address>(address, |row| row.association = Some(association));
     if private_ip == interface.primary_ip() {
         release_automatic(tx, &interface.id);
@@ -91,7 +96,8 @@ pub(crate) fn detach(tx: &mut Tx<'_>, address: &AddressId) {
 
 /// Takes every Elastic IP off an interface, which goes or is detached for good.
 pub(crate) fn detach_all(tx: &mut Tx<'_>, interface: &NetworkInterface) {
-    let addresses: Vec<_> = elastic_of(tx.world(), interface).map(|(address, _)| address.id.clone()).collect();
+    let addresses: Vec<_> =
+        elastic_of(tx.world(), interface).map(|(address, _)| address.id.clone()).collect();
     for address in addresses {
         detach(tx, &address);
     }
@@ -99,7 +105,8 @@ pub(crate) fn detach_all(tx: &mut Tx<'_>, interface: &NetworkInterface) {
 
 /// Releases the automatic address of an interface, if it has one.
 pub(crate) fn release_automatic(tx: &mut Tx<'_>, interface: &NetworkInterfaceId) {
-    let has_one = tx.world().get::<NetworkInterface>(interface).is_some_and(|row| row.auto_public_ip.is_some());
+    let has_one =
+        tx.world().get::<NetworkInterface>(interface).is_some_and(|row| row.auto_public_ip.is_some());
     if has_one {
         tx.modify::<NetworkInterface>(interface, |row| row.auto_public_ip = None);
     }

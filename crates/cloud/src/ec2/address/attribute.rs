@@ -32,7 +32,10 @@ fn describe_addresses_attribute(
     let mut rows = ids::select::<Address>(read, &input.allocation_ids)?;
     rows.retain(|row| row.ptr_record.is_some());
     let (rows, next_token) = page.of(rows, |row| row.id.to_string());
-    Ok(DescribeAddressesAttributeResult { addresses: Some(rows.into_iter().map(shape).collect()), next_token })
+    Ok(DescribeAddressesAttributeResult {
+        addresses: Some(rows.into_iter().map(shape).collect()),
+        next_token,
+    })
 }
 
 fn modify_address_attribute(

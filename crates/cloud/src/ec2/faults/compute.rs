@@ -29,7 +29,9 @@ pub(crate) fn insufficient_free_addresses_in_subnet() -> Fault {
 pub(crate) fn insufficient_free_addresses_for_instances(subnet: impl Display) -> Fault {
     Fault::new(
         "InsufficientFreeAddressesInSubnet",
-        format!("There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances."),
+        format!(
+            "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances."
+        ),
     )
 }
 
@@ -47,7 +49,8 @@ pub(crate) fn private_ip_address_limit_exceeded() -> Fault {
 
 /// `InsufficientAddressCapacity`
 pub(crate) fn insufficient_address_capacity() -> Fault {
-    Fault::new("InsufficientAddressCapacity", "Not enough free addresses to satisfy the request.").with_status(500)
+    Fault::new("InsufficientAddressCapacity", "Not enough free addresses to satisfy the request.")
+        .with_status(500)
 }
 
 /// `InvalidIPAddress.InUse`: the Elastic IP is associated, or an instance has the private address.
@@ -69,7 +72,9 @@ pub(crate) fn invalid_address_id_not_found() -> Fault {
 pub(crate) fn invalid_address_ptr_set(allocation: impl Display) -> Fault {
     Fault::new(
         "InvalidAddress.PtrSet",
-        format!("The address with allocation id [{allocation}] cannot be released because it has a PTR record set."),
+        format!(
+            "The address with allocation id [{allocation}] cannot be released because it has a PTR record set."
+        ),
     )
 }
 
@@ -92,7 +97,10 @@ pub(crate) fn network_interface_in_use(interface: impl Display) -> Fault {
 
 /// `AttachmentLimitExceeded`
 pub(crate) fn attachment_limit_exceeded(count: usize, instance_type: &str) -> Fault {
-    Fault::new("AttachmentLimitExceeded", format!("Interface count {count} exceeds the limit for {instance_type}"))
+    Fault::new(
+        "AttachmentLimitExceeded",
+        format!("Interface count {count} exceeds the limit for {instance_type}"),
+    )
 }
 
 // ---- instances ----
@@ -116,7 +124,10 @@ pub(crate) fn protected(instance: impl Display, verb: &str, attribute: &str) -> 
 
 /// `InvalidInstanceType`
 pub(crate) fn invalid_instance_type(types: &str) -> Fault {
-    Fault::new("InvalidInstanceType", format!("The following supplied instance types do not exist: [{types}]"))
+    Fault::new(
+        "InvalidInstanceType",
+        format!("The following supplied instance types do not exist: [{types}]"),
+    )
 }
 
 // ---- key pairs and images ----

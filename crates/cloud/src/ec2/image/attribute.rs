@@ -1,8 +1,8 @@
 //! `DescribeImageAttribute` and `ModifyImageAttribute`: description, and who may launch an image.
 
 use enishi_api::ec2::{
-    AttributeValue, DescribeImageAttributeRequest, ImageAttribute, LaunchPermission, ModifyImageAttributeRequest,
-    ops,
+    AttributeValue, DescribeImageAttributeRequest, ImageAttribute, LaunchPermission,
+    ModifyImageAttributeRequest, ops,
 };
 use enishi_state::ec2::Image;
 use enishi_state::{Read, Tx};
@@ -33,7 +33,9 @@ fn describe_image_attribute(
         "productCodes" => answer.product_codes = Some(vec![]),
         "kernel" => answer.kernel_id = Some(AttributeValue::default()),
         "ramdisk" => answer.ramdisk_id = Some(AttributeValue::default()),
-        "sriovNetSupport" => answer.sriov_net_support = Some(AttributeValue { value: Some("simple".to_owned()) }),
+        "sriovNetSupport" => {
+            answer.sriov_net_support = Some(AttributeValue { value: Some("simple".to_owned()) })
+        }
         "bootMode" => answer.boot_mode = Some(AttributeValue::default()),
         "tpmSupport" => answer.tpm_support = Some(AttributeValue::default()),
         "imdsSupport" => answer.imds_support = Some(AttributeValue::default()),
@@ -74,13 +76,18 @@ fn permission(input: &ModifyImageAttributeRequest) -> Result<bool, Fault> {
         return match (changes.add.is_empty(), changes.remove.is_empty()) {
             (false, true) => Ok(true),
             (true, false) => Ok(false),
-            _ => Err(faults::invalid_parameter_combination("Specify launch permissions to add, or to remove.")),
+            _ => {
+                Err(faults::invalid_parameter_combination("Specify launch permissions to add, or to remove."))
+            }
         };
     }
     if input.attribute.as_deref().is_some_and(|attribute| attribute != "launchPermission") {
         return Err(faults::invalid_enum(input.attribute.as_deref().unwrap_or_default(), "attribute"));
     }
-    if !input.user_ids.is_empty() || !input.organization_arns.is_empty() || !input.organizational_unit_arns.is_empty() {
+    if !input.user_ids.is_empty()
+        || !input.organization_arns.is_empty()
+        || !input.organizational_unit_arns.is_empty()
+    {
         return Err(only_all());
     }
     match (input.operation_type.as_deref(), input.user_groups.as_slice()) {

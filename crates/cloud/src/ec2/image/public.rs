@@ -71,11 +71,13 @@ pub(super) fn matching(scope: &Scope, owners: &[String], filters: &[Filter]) -> 
 
 /// The image of an id that nobody registered: one of the catalogue, or the host's root without another name.
 pub(super) fn by_id(scope: &Scope, id: ImageId) -> Image {
-    let known = CATALOGUE.iter().filter_map(|(owner, name)| image(scope, owner, name)).find(|row| row.id == id);
+    let known =
+        CATALOGUE.iter().filter_map(|(owner, name)| image(scope, owner, name)).find(|row| row.id == id);
     known.unwrap_or_else(|| host_image(scope, &format!("enishi-host-{id}"), id))
 }
 
-const DESCRIPTION: &str = "Runs the root file system of the host that Enishi runs on, not the image of this name.";
+const DESCRIPTION: &str =
+    "Runs the root file system of the host that Enishi runs on, not the image of this name.";
 
 fn image(scope: &Scope, owner: &str, name: &str) -> Option<Image> {
     let account = AccountId::new(owner)?;

@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use enishi_api::ec2::{
-    AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, EnclaveOptions, InstanceAttribute,
-    ModifyInstanceAttributeRequest, ModifyInstanceMaintenanceOptionsRequest,
+    AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, EnclaveOptions,
+    InstanceAttribute, ModifyInstanceAttributeRequest, ModifyInstanceMaintenanceOptionsRequest,
     ModifyInstanceMaintenanceOptionsResult, ResetInstanceAttributeRequest, ops,
 };
 use enishi_state::ec2::{Instance, InstanceState, NetworkInterface, Subnet};
@@ -60,7 +60,8 @@ fn describe_instance_attribute(
         "productCodes" => answer.product_codes = Some(vec![]),
         "sourceDestCheck" => answer.source_dest_check = primary.and_then(|eni| flag(eni.source_dest_check)),
         "groupSet" => {
-            let groups = primary.map_or_else(Vec::new, |eni| interface_shape::groups(read.world, &eni.groups));
+            let groups =
+                primary.map_or_else(Vec::new, |eni| interface_shape::groups(read.world, &eni.groups));
             answer.groups = Some(groups);
         }
         "ebsOptimized" => answer.ebs_optimized = flag(row.ebs_optimized),
@@ -127,9 +128,9 @@ fn change(input: ModifyInstanceAttributeRequest) -> Result<Change, Fault> {
     }
     match (changes.pop(), changes.is_empty()) {
         (Some(change), true) => Ok(change),
-        (Some(_), false) => Err(faults::invalid_parameter_combination(
-            "Fields for multiple attribute types specified",
-        )),
+        (Some(_), false) => {
+            Err(faults::invalid_parameter_combination("Fields for multiple attribute types specified"))
+        }
         (None, _) => Err(faults::invalid_parameter_combination("No attributes specified.")),
     }
 }
@@ -148,7 +149,9 @@ fn named_change(attribute: &str, value: Option<&str>) -> Result<Change, Fault> {
         "ebsOptimized" => Change::EbsOptimized(flag()?),
         "instanceType" => Change::InstanceType(value.to_owned()),
         "userData" => Change::UserData(decode_user_data(value)?),
-        "instanceInitiatedShutdownBehavior" => Change::ShutdownTerminates(launch::shutdown_terminates(Some(value))?),
+        "instanceInitiatedShutdownBehavior" => {
+            Change::ShutdownTerminates(launch::shutdown_terminates(Some(value))?)
+        }
         other => return Err(faults::invalid_enum(other, "attribute")),
     })
 }
@@ -245,7 +248,9 @@ fn modify_instance_maintenance_options(
     ids::find::<Instance>(tx.world(), &tx.caller().scope, &input.instance_id)?;
     let only_default = |value: &Option<String>, parameter: &str| match value.as_deref() {
         None | Some("default") => Ok(()),
-        Some("disabled") => Err(faults::unsupported_operation(format!("{parameter} cannot be disabled in Enishi."))),
+        Some("disabled") => {
+            Err(faults::unsupported_operation(format!("{parameter} cannot be disabled in Enishi.")))
+        }
         Some(other) => Err(faults::invalid_enum(other, parameter)),
     };
     only_default(&input.auto_recovery, "AutoRecovery")?;

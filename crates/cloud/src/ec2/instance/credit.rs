@@ -86,7 +86,8 @@ fn modify_instance_credit_specification(
                     code: Some(fault.code().to_owned()),
                     message: Some(fault.message().to_owned()),
                 };
-                let item = UnsuccessfulInstanceCreditSpecificationItem { instance_id: Some(id), error: Some(error) };
+                let item =
+                    UnsuccessfulInstanceCreditSpecificationItem { instance_id: Some(id), error: Some(error) };
                 unsuccessful.push(item);
             }
         }
@@ -110,7 +111,9 @@ fn modify(tx: &mut Tx<'_>, request: InstanceCreditSpecificationRequest) -> Resul
         ));
     }
     if matches!(row.state, InstanceState::ShuttingDown | InstanceState::Terminated) {
-        return Err(faults::incorrect_instance_state(format!("The instance '{id}' is not in a valid state.")));
+        return Err(faults::incorrect_instance_state(format!(
+            "The instance '{id}' is not in a valid state."
+        )));
     }
     let id = row.id.clone();
     tx.modify::<Instance>(&id, |row| row.cpu_credits = Some(credits));

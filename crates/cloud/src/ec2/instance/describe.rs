@@ -82,7 +82,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
         primary(world, row, values, |eni, values| {
             if interface_shape::has_dns_names(world, eni) {
                 let public = public_of(world, eni, eni.primary_ip());
-                values.maybe(public.map(|public| interface_shape::public_dns_name(&eni.scope.region, public.ip())));
+                values.maybe(
+                    public.map(|public| interface_shape::public_dns_name(&eni.scope.region, public.ip())),
+                );
             }
         });
     }),
@@ -121,7 +123,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
     field("metadata-options.http-endpoint", |_, row, values| {
         values.add(word(row.metadata.enabled, "enabled", "disabled"));
     }),
-    field("metadata-options.http-put-response-hop-limit", |_, row, values| values.add(row.metadata.hop_limit)),
+    field("metadata-options.http-put-response-hop-limit", |_, row, values| {
+        values.add(row.metadata.hop_limit)
+    }),
     field("metadata-options.http-tokens", |_, row, values| {
         values.add(word(row.metadata.tokens_required, "required", "optional"));
     }),
@@ -160,7 +164,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
         });
     }),
     field("network-interface.addresses.private-ip-address", |world, row, values| {
-        each(world, row, values, |eni, values| eni.addresses.iter().for_each(|private| values.add(private.ip)));
+        each(world, row, values, |eni, values| {
+            eni.addresses.iter().for_each(|private| values.add(private.ip))
+        });
     }),
     field("network-interface.association.public-ip", |world, row, values| {
         each(world, row, values, |eni, values| {
@@ -176,7 +182,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
         });
     }),
     field("network-interface.attachment.device-index", |world, row, values| {
-        each(world, row, values, |eni, values| values.maybe(eni.attachment.as_ref().map(|found| found.device_index)));
+        each(world, row, values, |eni, values| {
+            values.maybe(eni.attachment.as_ref().map(|found| found.device_index))
+        });
     }),
     field("network-interface.attachment.instance-id", |_, row, values| values.add(&row.id)),
     field("network-interface.attachment.instance-owner-id", |_, row, values| values.add(&row.scope.account)),
@@ -210,7 +218,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
     field("network-interface.source-dest-check", |world, row, values| {
         each(world, row, values, |eni, values| values.add(eni.source_dest_check));
     }),
-    field("network-interface.status", |world, row, values| each(world, row, values, |_, values| values.add("in-use"))),
+    field("network-interface.status", |world, row, values| {
+        each(world, row, values, |_, values| values.add("in-use"))
+    }),
     field("network-interface.subnet-id", |world, row, values| {
         each(world, row, values, |eni, values| values.add(&eni.subnet));
     }),
@@ -245,7 +255,9 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
     field("state-reason-message", |_, row, values| {
         values.maybe(row.state_reason.as_ref().map(|reason| &reason.message));
     }),
-    field("subnet-id", |world, row, values| primary(world, row, values, |eni, values| values.add(&eni.subnet))),
+    field("subnet-id", |world, row, values| {
+        primary(world, row, values, |eni, values| values.add(&eni.subnet))
+    }),
     field("tenancy", |_, row, values| {
         values.add(match row.tenancy {
             Tenancy::Default => "default",

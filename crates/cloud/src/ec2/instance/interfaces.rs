@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use enishi_api::ec2::{InstanceNetworkInterfaceSpecification, RunInstancesRequest};
 use enishi_state::ec2::{
-    Instance, InterfaceKind, NetworkInterface, NetworkInterfaceId, SecurityGroupId, Subnet, SubnetId, Vpc, VpcId,
+    Instance, InterfaceKind, NetworkInterface, NetworkInterfaceId, SecurityGroupId, Subnet, SubnetId, Vpc,
+    VpcId,
 };
 use enishi_state::{Tx, World};
 use enishi_wire::Fault;
@@ -31,7 +32,13 @@ struct Planned {
 #[derive(Debug)]
 enum Source {
     Existing(NetworkInterfaceId),
-    New { subnet: Box<Subnet>, groups: Vec<SecurityGroupId>, wanted: Wanted, description: String, public_ip: bool },
+    New {
+        subnet: Box<Subnet>,
+        groups: Vec<SecurityGroupId>,
+        wanted: Wanted,
+        description: String,
+        public_ip: bool,
+    },
 }
 
 impl Plan {
@@ -123,7 +130,8 @@ impl Plan {
 
     /// All interfaces of an instance are in one zone.
     fn check_zone(&self, world: &World) -> Result<(), Fault> {
-        let mut zones = self.interfaces.iter().filter_map(|planned| planned.subnet(world)).map(|subnet| &subnet.zone);
+        let mut zones =
+            self.interfaces.iter().filter_map(|planned| planned.subnet(world)).map(|subnet| &subnet.zone);
         let Some(first) = zones.next() else { return Ok(()) };
         match zones.all(|zone| zone == first) {
             true => Ok(()),
@@ -137,7 +145,11 @@ impl Plan {
     ///
     /// # Errors
     /// Those of allocation.
-    pub(super) fn carry_out(&self, tx: &mut Tx<'_>, instance: &Instance) -> Result<Vec<NetworkInterfaceId>, Fault> {
+    pub(super) fn carry_out(
+        &self,
+        tx: &mut Tx<'_>,
+        instance: &Instance,
+    ) -> Result<Vec<NetworkInterfaceId>, Fault> {
         let mut made = Vec::new();
         for planned in &self.interfaces {
             let id = match &planned.source {
@@ -152,7 +164,14 @@ impl Plan {
                 }
             };
             let owner = &instance.scope.account;
-            attachment::attach(tx, &id, &instance.id, owner, planned.device_index, planned.delete_on_termination);
+            attachment::attach(
+                tx,
+                &id,
+                &instance.id,
+                owner,
+                planned.device_index,
+                planned.delete_on_termination,
+            );
         }
         Ok(made)
     }
@@ -207,7 +226,13 @@ fn from_request(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Planned, Fau
     Ok(Planned {
         device_index: 0,
         delete_on_termination: true,
-        source: Source::New { subnet: Box::new(subnet), groups, wanted, description: String::new(), public_ip },
+        source: Source::New {
+            subnet: Box::new(subnet),
+            groups,
+            wanted,
+            description: String::new(),
+            public_ip,
+        },
     })
 }
 
@@ -216,14 +241,14 @@ fn from_request(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Planned, Fau
 fn default_subnet(tx: &Tx<'_>, input: &RunInstancesRequest) -> Result<Subnet, Fault> {
     let scope = &tx.caller().scope;
     let Some(vpc) = vpc::default_of(tx.world(), scope) else {
-        return Err(faults::missing_input(
-            "No default VPC for this user. Specify a subnet.",
-        ));
+        return Err(faults::missing_input("No default VPC for this user. Specify a subnet."));
     };
     let vpc: &Vpc = vpc;
     let zone = input.placement.as_ref().and_then(|placement| placement.availability_zone.as_deref());
     find_default(tx.world(), &vpc.id, zone).cloned().ok_or_else(|| match zone {
-        Some(zone) => faults::invalid_parameter_value(format!("No default subnet for availability zone: '{zone}'.")),
+        Some(zone) => {
+            faults::invalid_parameter_value(format!("No default subnet for availability zone: '{zone}'."))
+        }
         None => faults::missing_input(format!(
             "No subnets found for the default VPC '{}'. Please specify a subnet.",
             vpc.id
@@ -238,7 +263,8 @@ fn find_default<'w>(world: &'w World, vpc: &VpcId, zone: Option<&str>) -> Option
 
 /// Refuses a named address that another interface has, in the words of `RunInstances`.
 fn check_free(world: &World, subnet: &Subnet, wanted: &Wanted) -> Result<(), Fault> {
-    let taken = wanted.named.iter().find(|address| allocation::owner(world, &subnet.vpc, **address).is_some());
+    let taken =
+        wanted.named.iter().find(|address| allocation::owner(world, &subnet.vpc, **address).is_some());
     taken.map_or(Ok(()), |address| Err(faults::address_in_use(*address)))
 }
 
@@ -264,7 +290,9 @@ fn planned(
     several: bool,
 ) -> Result<Planned, Fault> {
     refuse_unsupported(specification)?;
-    let index = specification.device_index.ok_or_else(|| faults::missing_parameter("NetworkInterface.DeviceIndex"))?;
+    let index = specification
+        .device_index
+        .ok_or_else(|| faults::missing_parameter("NetworkInterface.DeviceIndex"))?;
     let device_index = attachment::device_index(index)?;
     check_public(specification, device_index, several)?;
     let source = match &specification.network_interface_id {

@@ -34,7 +34,8 @@ fn run_instances(tx: &mut Tx<'_>, input: RunInstancesRequest) -> Result<Reservat
     let token = input.client_token.clone();
     let made = client_token::once(tx, "RunInstances", token.as_deref(), &input, |tx| launch(tx, &input))?;
     let scope = &tx.caller().scope;
-    let rows = made.iter().map(|id| ids::find::<Instance>(tx.world(), scope, id)).collect::<Result<Vec<_>, _>>()?;
+    let rows =
+        made.iter().map(|id| ids::find::<Instance>(tx.world(), scope, id)).collect::<Result<Vec<_>, _>>()?;
     let reservation = shape::reservations(tx.world(), rows).into_iter().next();
     reservation.ok_or_else(|| Fault::internal("a launch made no instance"))
 }

@@ -53,7 +53,9 @@ fn stop_instances(tx: &mut Tx<'_>, input: StopInstancesRequest) -> Result<StopIn
     }
     let changes = each(tx, &input.instance_ids, |tx, row| match row.state {
         InstanceState::Stopping | InstanceState::Stopped => Ok(()),
-        InstanceState::Running if row.disable_api_stop => Err(faults::protected(&row.id, "stopped", "disableApiStop")),
+        InstanceState::Running if row.disable_api_stop => {
+            Err(faults::protected(&row.id, "stopped", "disableApiStop"))
+        }
         InstanceState::Running => {
             begin_end(tx, &row.id, InstanceState::Stopping, user_initiated());
             Ok(())
@@ -62,10 +64,9 @@ fn stop_instances(tx: &mut Tx<'_>, input: StopInstancesRequest) -> Result<StopIn
             "Instance '{}' cannot be stopped as it has never reached the 'running' state.",
             row.id
         ))),
-        InstanceState::ShuttingDown | InstanceState::Terminated => Err(faults::incorrect_instance_state(format!(
-            "This instance '{}' is not in a state from which it can be stopped.",
-            row.id
-        ))),
+        InstanceState::ShuttingDown | InstanceState::Terminated => Err(faults::incorrect_instance_state(
+            format!("This instance '{}' is not in a state from which it can be stopped.", row.id),
+        )),
     })?;
     Ok(StopInstancesResult { stopping_instances: Some(changes) })
 }
@@ -96,7 +97,9 @@ fn terminate_instances(
 ) -> Result<TerminateInstancesResult, Fault> {
     let changes = each(tx, &input.instance_ids, |tx, row| match row.state {
         InstanceState::ShuttingDown | InstanceState::Terminated => Ok(()),
-        _ if row.disable_api_termination => Err(faults::protected(&row.id, "terminated", "disableApiTermination")),
+        _ if row.disable_api_termination => {
+            Err(faults::protected(&row.id, "terminated", "disableApiTermination"))
+        }
         _ => {
             begin_end(tx, &row.id, InstanceState::ShuttingDown, user_initiated());
             Ok(())
@@ -196,7 +199,8 @@ pub(crate) fn finish_terminate(tx: &mut Tx<'_>, instance: &InstanceId) {
         row.private_dns_name = String::new();
     });
     for interface in interfaces(tx, instance) {
-        let deletes = interface.attachment.as_ref().is_some_and(|attachment| attachment.delete_on_termination);
+        let deletes =
+            interface.attachment.as_ref().is_some_and(|attachment| attachment.delete_on_termination);
         match deletes {
             true => network_interface::remove(tx, &interface),
             false => {

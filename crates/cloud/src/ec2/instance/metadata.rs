@@ -47,12 +47,13 @@ fn changed(
         return Err(faults::unsupported_operation("IPv6 addresses are not supported by Enishi yet."));
     }
     if let Some(limit) = request.http_put_response_hop_limit {
-        options.hop_limit = u8::try_from(limit).ok().filter(|limit| (1..=64).contains(limit)).ok_or_else(|| {
-            faults::invalid_parameter_value(
-                "The HttpPutResponseHopLimit must be an integer between 1 and 64".to_owned()
-                    + &format!(", not {limit}."),
-            )
-        })?;
+        options.hop_limit =
+            u8::try_from(limit).ok().filter(|limit| (1..=64).contains(limit)).ok_or_else(|| {
+                faults::invalid_parameter_value(
+                    "The HttpPutResponseHopLimit must be an integer between 1 and 64".to_owned()
+                        + &format!(", not {limit}."),
+                )
+            })?;
     }
     Ok(options)
 }
@@ -89,7 +90,10 @@ fn modify_instance_metadata_options(
     row.metadata = changed(&row.metadata, &request)?;
     let instance_metadata_options = Some(shape(&row.metadata));
     tx.put(row);
-    Ok(ModifyInstanceMetadataOptionsResult { instance_id: Some(input.instance_id), instance_metadata_options })
+    Ok(ModifyInstanceMetadataOptionsResult {
+        instance_id: Some(input.instance_id),
+        instance_metadata_options,
+    })
 }
 
 /// As responses show them.

@@ -17,7 +17,10 @@ pub(super) fn register(on: &mut Registry) {
     on.stored_write::<ops::UnmonitorInstances>(unmonitor_instances);
 }
 
-fn monitor_instances(tx: &mut Tx<'_>, input: MonitorInstancesRequest) -> Result<MonitorInstancesResult, Fault> {
+fn monitor_instances(
+    tx: &mut Tx<'_>,
+    input: MonitorInstancesRequest,
+) -> Result<MonitorInstancesResult, Fault> {
     Ok(MonitorInstancesResult { instance_monitorings: Some(set(tx, &input.instance_ids, true)?) })
 }
 

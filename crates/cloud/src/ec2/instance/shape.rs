@@ -21,7 +21,8 @@ use super::metadata;
 /// The interfaces of an instance, the primary first.
 pub(super) fn interfaces<'w>(world: &'w World, row: &Instance) -> Vec<&'w NetworkInterface> {
     let mut interfaces: Vec<_> = world.by::<NetworkInterface>("instance", row.id.as_str()).collect();
-    interfaces.sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index));
+    interfaces
+        .sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index));
     interfaces
 }
 
@@ -63,14 +64,18 @@ pub(super) fn instance(world: &World, row: &Instance) -> api::Instance {
         ebs_optimized: Some(row.ebs_optimized),
         ena_support: Some(true),
         hypervisor: Some("xen".to_owned()),
-        iam_instance_profile: row.instance_profile.as_ref().map(|arn| IamInstanceProfile {
-            arn: Some(arn.clone()),
-            id: None,
-        }),
-        network_interfaces: Some(interfaces.iter().map(|eni| interface_shape::of_instance(world, eni)).collect()),
+        iam_instance_profile: row
+            .instance_profile
+            .as_ref()
+            .map(|arn| IamInstanceProfile { arn: Some(arn.clone()), id: None }),
+        network_interfaces: Some(
+            interfaces.iter().map(|eni| interface_shape::of_instance(world, eni)).collect(),
+        ),
         root_device_name: Some(root_device),
         root_device_type: Some("ebs".to_owned()),
-        security_groups: Some(primary.map_or_else(Vec::new, |eni| interface_shape::groups(world, &eni.groups))),
+        security_groups: Some(
+            primary.map_or_else(Vec::new, |eni| interface_shape::groups(world, &eni.groups)),
+        ),
         source_dest_check: primary.map(|eni| eni.source_dest_check),
         state_reason: state_reason(row),
         tags: tag::of(world, row.id.as_str()),

@@ -8,9 +8,9 @@ use std::net::Ipv4Addr;
 
 use enishi_api::ec2::{
     self as api, AssignPrivateNatGatewayAddressRequest, AssignPrivateNatGatewayAddressResult,
-    AssociateNatGatewayAddressRequest, AssociateNatGatewayAddressResult, DisassociateNatGatewayAddressRequest,
-    DisassociateNatGatewayAddressResult, UnassignPrivateNatGatewayAddressRequest,
-    UnassignPrivateNatGatewayAddressResult, ops,
+    AssociateNatGatewayAddressRequest, AssociateNatGatewayAddressResult,
+    DisassociateNatGatewayAddressRequest, DisassociateNatGatewayAddressResult,
+    UnassignPrivateNatGatewayAddressRequest, UnassignPrivateNatGatewayAddressResult, ops,
 };
 use enishi_state::Tx;
 use enishi_state::ec2::{
@@ -76,7 +76,11 @@ pub(super) fn shapes(row: &NatGateway) -> Vec<api::NatGatewayAddress> {
     row.addresses.iter().enumerate().map(shape).collect()
 }
 
-fn some_shapes(row: &NatGateway, keep: impl Fn(&NatGatewayAddress) -> bool, status: &str) -> Vec<api::NatGatewayAddress> {
+fn some_shapes(
+    row: &NatGateway,
+    keep: impl Fn(&NatGatewayAddress) -> bool,
+    status: &str,
+) -> Vec<api::NatGatewayAddress> {
     let pairs = row.addresses.iter().zip(shapes(row)).filter(|(address, _)| keep(address));
     pairs.map(|(_, shape)| api::NatGatewayAddress { status: Some(status.to_owned()), ..shape }).collect()
 }
@@ -125,14 +129,22 @@ fn associate_nat_gateway_address(
     for id in &input.allocation_ids {
         let address = ids::find::<Address>(tx.world(), &row.scope, id)?;
         if address.association.is_some() {
-            return Err(faults::resource_already_associated(format!("Elastic IP address {id} is already associated")));
+            return Err(faults::resource_already_associated(format!(
+                "Elastic IP address {id} is already associated"
+            )));
         }
         if allocations.contains(&address.id) {
-            return Err(faults::invalid_parameter_value(format!("The allocation ID '{id}' was specified twice.")));
+            return Err(faults::invalid_parameter_value(format!(
+                "The allocation ID '{id}' was specified twice."
+            )));
         }
         allocations.push(address.id.clone());
     }
-    let named = input.private_ip_addresses.iter().map(|text| allocation::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let named = input
+        .private_ip_addresses
+        .iter()
+        .map(|text| allocation::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     if !named.is_empty() && named.len() != allocations.len() {
         return Err(faults::invalid_parameter_combination(
             "The number of private IP addresses must match the number of allocation IDs.",
@@ -196,7 +208,8 @@ fn take_off(
     mut interface: NetworkInterface,
     goes: impl Fn(&NatGatewayAddress) -> bool,
 ) {
-    let gone: Vec<NatGatewayAddress> = row.addresses.iter().filter(|address| goes(address)).cloned().collect();
+    let gone: Vec<NatGatewayAddress> =
+        row.addresses.iter().filter(|address| goes(address)).cloned().collect();
     for allocation in gone.iter().filter_map(|address| address.allocation.as_ref()) {
         association::detach(tx, allocation);
     }
@@ -211,7 +224,11 @@ fn assign_private_nat_gateway_address(
     input: AssignPrivateNatGatewayAddressRequest,
 ) -> Result<AssignPrivateNatGatewayAddressResult, Fault> {
     let (mut row, interface, subnet) = editable(tx, &input.nat_gateway_id, Connectivity::Private)?;
-    let named = input.private_ip_addresses.iter().map(|text| allocation::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let named = input
+        .private_ip_addresses
+        .iter()
+        .map(|text| allocation::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let wanted = match (named.is_empty(), input.private_ip_address_count) {
         (false, None) => Wanted { named, automatic: 0 },
         (true, Some(count @ 1..)) => Wanted { named, automatic: usize::try_from(count).unwrap_or(0) },
@@ -240,7 +257,11 @@ fn unassign_private_nat_gateway_address(
     input: UnassignPrivateNatGatewayAddressRequest,
 ) -> Result<UnassignPrivateNatGatewayAddressResult, Fault> {
     let (row, interface, _) = editable(tx, &input.nat_gateway_id, Connectivity::Private)?;
-    let named = input.private_ip_addresses.iter().map(|text| allocation::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let named = input
+        .private_ip_addresses
+        .iter()
+        .map(|text| allocation::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     for ip in &named {
         match row.addresses.iter().position(|address| address.private_ip == *ip) {
             None => {

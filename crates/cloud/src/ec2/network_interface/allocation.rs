@@ -48,12 +48,15 @@ pub(crate) fn allocate(tx: &mut Tx<'_>, subnet: &Subnet, wanted: &Wanted) -> Res
     for address in &wanted.named {
         check(tx.world(), subnet, *address)?;
         if addresses.contains(address) {
-            return Err(faults::invalid_parameter_value(format!("Address {address} was specified more than once.")));
+            return Err(faults::invalid_parameter_value(format!(
+                "Address {address} was specified more than once."
+            )));
         }
         addresses.push(*address);
     }
     for _ in 0..wanted.automatic {
-        let chosen = choose(tx, subnet, &addresses).ok_or_else(faults::insufficient_free_addresses_in_subnet)?;
+        let chosen =
+            choose(tx, subnet, &addresses).ok_or_else(faults::insufficient_free_addresses_in_subnet)?;
         addresses.push(chosen);
     }
     Ok(addresses)

@@ -81,7 +81,10 @@ fn attach_network_interface(
     check_place(tx, &instance, &interface, device_index)?;
     let owner = &tx.caller().scope.account;
     let attachment = attach(tx, &interface.id, &instance.id, owner, device_index, false);
-    Ok(AttachNetworkInterfaceResult { attachment_id: Some(attachment.to_string()), network_card_index: Some(0) })
+    Ok(AttachNetworkInterfaceResult {
+        attachment_id: Some(attachment.to_string()),
+        network_card_index: Some(0),
+    })
 }
 
 /// Whether the instance's type has room for one more interface, with so many addresses, at the index.
@@ -114,7 +117,8 @@ fn check_place(
 
 fn detach_network_interface(tx: &mut Tx<'_>, input: DetachNetworkInterfaceRequest) -> Result<(), Fault> {
     let scope = &tx.caller().scope;
-    let found = tx.world().by::<NetworkInterface>("attachment", &input.attachment_id).find(|row| row.scope == *scope);
+    let found =
+        tx.world().by::<NetworkInterface>("attachment", &input.attachment_id).find(|row| row.scope == *scope);
     let row = found.ok_or_else(|| faults::invalid_attachment_id_not_found(&input.attachment_id))?.clone();
     let row = user_interface(tx, row.id.as_str())?;
     if row.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0) {

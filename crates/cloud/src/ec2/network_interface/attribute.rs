@@ -103,7 +103,8 @@ fn modify_attachment(
     if row.attachment.as_ref().is_none_or(|attachment| attachment.id.as_str() != wanted) {
         return Err(faults::invalid_attachment_id_not_found(wanted));
     }
-    let delete = changes.delete_on_termination.ok_or_else(|| faults::missing_parameter("deleteOnTermination"))?;
+    let delete =
+        changes.delete_on_termination.ok_or_else(|| faults::missing_parameter("deleteOnTermination"))?;
     tx.modify::<NetworkInterface>(&row.id, |row| {
         if let Some(attachment) = &mut row.attachment {
             attachment.delete_on_termination = delete;
@@ -151,5 +152,8 @@ fn describe_network_interface_permissions(
         return Err(faults::invalid_permission_id_not_found(id));
     }
     filter::check_any(&input.filters)?;
-    Ok(DescribeNetworkInterfacePermissionsResult { network_interface_permissions: Some(vec![]), next_token: None })
+    Ok(DescribeNetworkInterfacePermissionsResult {
+        network_interface_permissions: Some(vec![]),
+        next_token: None,
+    })
 }

@@ -70,7 +70,9 @@ fn wanted(input: &AssignPrivateIpAddressesRequest) -> Result<Wanted, Fault> {
         (false, Some(_)) => Err(faults::invalid_parameter_combination(
             "The parameters privateIpAddresses and secondaryPrivateIpAddressCount cannot be used together",
         )),
-        (true, Some(count)) => Err(faults::invalid_value("secondaryPrivateIpAddressCount", count, "Must be positive.")),
+        (true, Some(count)) => {
+            Err(faults::invalid_value("secondaryPrivateIpAddressCount", count, "Must be positive."))
+        }
         (true, None) => Err(faults::missing_parameter("secondaryPrivateIpAddressCount")),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::net::Ipv4Addr;
 
+use enishi_api::ec2 as api;
 use enishi_api::ec2::{
     GroupIdentifier, InstanceNetworkInterface, InstanceNetworkInterfaceAssociation,
     InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress, NetworkInterfaceAssociation,
     NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress, OperatorResponse,
 };
-use enishi_api::ec2 as api;
-use enishi_state::ec2::{Attachment, InterfaceKind, NetworkInterface, SecurityGroup, SecurityGroupId, Subnet, Vpc};
+use enishi_state::ec2::{
+    Attachment, InterfaceKind, NetworkInterface, SecurityGroup, SecurityGroupId, Subnet, Vpc,
+};
 use enishi_state::{Region, World};
 use enishi_wire::Timestamp;
 
@@ -42,7 +44,9 @@ pub(crate) fn network_interface(world: &World, row: &NetworkInterface) -> api::N
         network_interface_id: Some(row.id.to_string()),
         owner_id: Some(row.scope.account.to_string()),
         private_dns_name: names.then(|| private_dns_name(&row.scope.region, row.primary_ip())),
-        public_dns_name: names.then(|| primary.map(|public| public_dns_name(&row.scope.region, public.ip()))).flatten(),
+        public_dns_name: names
+            .then(|| primary.map(|public| public_dns_name(&row.scope.region, public.ip())))
+            .flatten(),
         private_ip_address: Some(row.primary_ip().to_string()),
         private_ip_addresses: Some(row.addresses.iter().map(|private| address(private.ip)).collect()),
         requester_id: row.requester.clone(),
@@ -130,7 +134,9 @@ pub(crate) fn instance_owner(row: &NetworkInterface, attachment: &Attachment) ->
 fn association(row: &NetworkInterface, public: &Public<'_>, names: bool) -> NetworkInterfaceAssociation {
     let (allocation_id, association_id) = match public {
         Public::Automatic(_) => (None, None),
-        Public::Elastic(address, association) => (Some(address.id.to_string()), Some(association.id.to_string())),
+        Public::Elastic(address, association) => {
+            (Some(address.id.to_string()), Some(association.id.to_string()))
+        }
     };
     NetworkInterfaceAssociation {
         allocation_id,
