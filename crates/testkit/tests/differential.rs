@@ -15,7 +15,7 @@ fn kernel_and_model_agree() {
     let (worlds, first) = (setting("ENISHI_WORLDS", WORLDS), setting("ENISHI_SEED", 0));
     let mut differential = Differential::new().expect("a laboratory");
     for seed in first..first + worlds {
-        if let Some(disagreement) = differential.world(seed).expect("a world in namespaces") {
+        if let Some(disagreement) = differential.world(seed).expect(&format!("seed {seed}")) {
             panic!("{disagreement}");
         }
     }

@@ -83,14 +83,16 @@ fn source_check(
     router: &Router,
     from: Port<'_>,
 ) -> Result<(), Disposition> {
-    let Port::Eni(_, eni) = from else { return Ok(()) };
     let source = journey.packet.source;
-    let hop = Hop::new(Stage::SourceCheck, &namespace.name, journey.packet).at(&eni.origin);
-    let forged = eni.source_dest_check && !eni.addresses.contains(&source);
-    if forged || router.services.contains(&source) {
+    let (origin, checked, owns) = match from {
+        Port::Eni(_, eni) => (&eni.origin, eni.source_dest_check, eni.addresses.contains(&source)),
+        Port::Internet(port) => (&port.origin, false, false),
+    };
+    let hop = Hop::new(Stage::SourceCheck, &namespace.name, journey.packet).at(origin);
+    if checked && !owns || router.services.contains(&source) {
         return Err(journey.end(hop.denied(), Disposition::SourceCheck));
     }
-    if eni.source_dest_check {
+    if checked {
         journey.record(hop);
     }
     Ok(())

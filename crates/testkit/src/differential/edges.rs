@@ -18,6 +18,8 @@ const REPLACEABLE: [u16; 2] = [4_242, 500];
 pub(super) struct Edges {
     probes: Probes,
     addresses: Vec<Ipv4Addr>,
+    /// NAT gateways: no process runs in one that could send.
+    silent: Vec<NamespaceName>,
 }
 
 impl Edges {
@@ -26,15 +28,31 @@ impl Edges {
             Role::Router(router) => Some(router),
             _ => None,
         });
+        let subnets = routers.clone().flat_map(|router| router.subnets.values());
+        // "We do not support broadcast in a VPC"; a host's own kernel refuses to send to it.
+        let broadcast: Vec<_> = subnets.map(|subnet| subnet.cidr.broadcast()).collect();
         let mut addresses: Vec<_> = routers.flat_map(blocks).flat_map(border).collect();
+        addresses.retain(|address| !broadcast.contains(address));
         addresses.sort();
         addresses.dedup();
-        Edges { probes: Probes::of(program), addresses }
+        let gateways = program.namespaces.values().filter(|namespace| matches!(namespace.role, Role::NatGateway(_)));
+        let silent = gateways.map(|namespace| namespace.name.clone()).collect();
+        Edges { probes: Probes::of(program), addresses, silent }
+    }
+
+    /// A flow of [`Probes`] whose sender may send.
+    fn probe(&self, random: &mut Random) -> Flow {
+        loop {
+            let flow = self.probes.flow(random);
+            if !self.silent.contains(&flow.from) {
+                return flow;
+            }
+        }
     }
 
     /// A random flow. `n` gives it a source port of its own, in most cases.
     pub(super) fn flow(&self, random: &mut Random, n: u16) -> Flow {
-        let Flow { from, mut packet } = self.probes.flow(random);
+        let Flow { from, mut packet } = self.probe(random);
         let edge = random.pick_any(&self.addresses);
         match edge {
             Some(edge) if from == NamespaceName::internet() && random.chance(50) => packet.source = edge,
@@ -55,10 +73,12 @@ impl Edges {
     }
 }
 
-/// Whether an address translator may have to give a flow another port, which kernel and model choose differently.
+/// Whether an address translator may have to give a flow another port, which kernel and model choose differently: one of
+/// [`REPLACEABLE`], or a service's that answers over a NAT gateway which it was not asked over.
 pub(super) fn may_change_port(packet: Packet) -> bool {
-    let ports = [packet.transport.source_port(), packet.transport.destination_port()];
-    ports.into_iter().flatten().any(|port| REPLACEABLE.contains(&port))
+    let (source, destination) = (packet.transport.source_port(), packet.transport.destination_port());
+    let below_range = source.is_some_and(|port| port < 1024);
+    below_range || [source, destination].into_iter().flatten().any(|port| REPLACEABLE.contains(&port))
 }
 
 fn blocks(router: &Router) -> impl Iterator<Item = Cidr> {
