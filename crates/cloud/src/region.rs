@@ -18,7 +18,7 @@ pub(crate) struct RegionInfo {
     /// Whether accounts must opt in to it at AWS.
     pub(crate) opt_in: bool,
     /// What people call it: `US East (N. Virginia)`.
-    pub(crate) geography: &'static str,
+    pub(crate) long_name: &'static str,
 }
 
 /// An Availability Zone.
@@ -34,18 +34,18 @@ const fn standard(
     name: &'static str,
     zone_id_prefix: &'static str,
     zones: &'static str,
-    geography: &'static str,
+    long_name: &'static str,
 ) -> RegionInfo {
-    RegionInfo { name, zone_id_prefix, zones, opt_in: false, geography }
+    RegionInfo { name, zone_id_prefix, zones, opt_in: false, long_name }
 }
 
 const fn opt_in(
     name: &'static str,
     zone_id_prefix: &'static str,
     zones: &'static str,
-    geography: &'static str,
+    long_name: &'static str,
 ) -> RegionInfo {
-    RegionInfo { name, zone_id_prefix, zones, opt_in: true, geography }
+    RegionInfo { name, zone_id_prefix, zones, opt_in: true, long_name }
 }
 
 /// Every region of the commercial partition, by name.

@@ -71,7 +71,11 @@ fn a_gateway_stays_while_public_addresses_are_mapped() {
     let vpc = vpc(&mut harness);
     let gateway = create(&mut harness);
     harness.ok::<ops::AttachInternetGateway>(attach(&gateway, &vpc));
-    let subnet = ec2::CreateSubnetRequest { vpc_id: vpc.clone(), cidr_block: text("10.0.0.0/24"), ..Default::default() };
+    let subnet = ec2::CreateSubnetRequest {
+        vpc_id: vpc.clone(),
+        cidr_block: text("10.0.0.0/24"),
+        ..Default::default()
+    };
     let subnet = harness.ok::<ops::CreateSubnet>(subnet).subnet.unwrap().subnet_id.unwrap();
     let interface = ec2::CreateNetworkInterfaceRequest { subnet_id: subnet, ..Default::default() };
     harness.ok::<ops::CreateNetworkInterface>(interface);

@@ -56,7 +56,11 @@ fn operations_without_a_handler_are_refused_by_name() {
 fn parity_lists_every_operation_of_aws_once() {
     let harness = Harness::new();
     let of = |name: &str| {
-        harness.cloud.parity().find(|(service, op, _)| *service == "ec2" && *op == name).map(|(.., parity)| parity)
+        harness
+            .cloud
+            .parity()
+            .find(|(service, op, _)| *service == "ec2" && *op == name)
+            .map(|(.., parity)| parity)
     };
     assert_eq!(of("CreateVpc"), Some(Parity::Real));
     assert_eq!(of("DescribeVolumes"), Some(Parity::Stored));

@@ -16,7 +16,8 @@ fn acl(harness: &mut Harness, vpc: &str) -> String {
 }
 
 fn describe(harness: &mut Harness, acl: &str) -> ec2::NetworkAcl {
-    let input = ec2::DescribeNetworkAclsRequest { network_acl_ids: vec![acl.to_owned()], ..Default::default() };
+    let input =
+        ec2::DescribeNetworkAclsRequest { network_acl_ids: vec![acl.to_owned()], ..Default::default() };
     harness.ok::<ops::DescribeNetworkAcls>(input).network_acls.unwrap().remove(0)
 }
 
@@ -119,7 +120,11 @@ fn associations_move_and_keep_an_acl_alive() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness);
     let id = acl(&mut harness, &vpc);
-    let subnet = ec2::CreateSubnetRequest { vpc_id: vpc.clone(), cidr_block: text("10.0.0.0/24"), ..Default::default() };
+    let subnet = ec2::CreateSubnetRequest {
+        vpc_id: vpc.clone(),
+        cidr_block: text("10.0.0.0/24"),
+        ..Default::default()
+    };
     let subnet = harness.ok::<ops::CreateSubnet>(subnet).subnet.unwrap().subnet_id.unwrap();
     let filters = vec![ec2::Filter { name: text("association.subnet-id"), values: vec![subnet.clone()] }];
     let of_subnet = ec2::DescribeNetworkAclsRequest { filters, ..Default::default() };

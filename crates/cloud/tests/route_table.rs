@@ -11,7 +11,8 @@ fn vpc(harness: &mut Harness, cidr: &str) -> String {
 }
 
 fn subnet(harness: &mut Harness, vpc: &str, cidr: &str) -> String {
-    let input = ec2::CreateSubnetRequest { vpc_id: vpc.to_owned(), cidr_block: text(cidr), ..Default::default() };
+    let input =
+        ec2::CreateSubnetRequest { vpc_id: vpc.to_owned(), cidr_block: text(cidr), ..Default::default() };
     harness.ok::<ops::CreateSubnet>(input).subnet.unwrap().subnet_id.unwrap()
 }
 
@@ -32,7 +33,8 @@ fn gateway(harness: &mut Harness, vpc: &str) -> String {
 }
 
 fn describe(harness: &mut Harness, table: &str) -> ec2::RouteTable {
-    let input = ec2::DescribeRouteTablesRequest { route_table_ids: vec![table.to_owned()], ..Default::default() };
+    let input =
+        ec2::DescribeRouteTablesRequest { route_table_ids: vec![table.to_owned()], ..Default::default() };
     harness.ok::<ops::DescribeRouteTables>(input).route_tables.unwrap().remove(0)
 }
 
@@ -67,14 +69,23 @@ fn a_route_to_a_detached_gateway_is_a_blackhole() {
             .iter()
             .map(|r| {
                 let part = |part: &Option<String>| part.clone().unwrap_or_default();
-                format!("{} {} {} {}", part(&r.destination_cidr_block), part(&r.gateway_id), part(&r.origin), part(&r.state))
+                format!(
+                    "{} {} {} {}",
+                    part(&r.destination_cidr_block),
+                    part(&r.gateway_id),
+                    part(&r.origin),
+                    part(&r.state)
+                )
             })
             .collect();
         shown
     };
     assert_eq!(
         state(&mut harness),
-        ["10.0.0.0/16 local CreateRouteTable active".to_owned(), format!("0.0.0.0/0 {gateway} CreateRoute active")]
+        [
+            "10.0.0.0/16 local CreateRouteTable active".to_owned(),
+            format!("0.0.0.0/0 {gateway} CreateRoute active")
+        ]
     );
     harness.ok::<ops::DetachInternetGateway>(ec2::DetachInternetGatewayRequest {
         internet_gateway_id: gateway.clone(),
@@ -175,11 +186,13 @@ fn subnets_and_the_main_association_move() {
         route_table_id: table.to_owned(),
         dry_run: None,
     };
-    let second = harness.ok::<ops::ReplaceRouteTableAssociation>(replace(&first, &two)).new_association_id.unwrap();
+    let second =
+        harness.ok::<ops::ReplaceRouteTableAssociation>(replace(&first, &two)).new_association_id.unwrap();
     assert_ne!(first, second);
     harness.code::<ops::ReplaceRouteTableAssociation>(replace(&first, &two), "InvalidAssociationID.NotFound");
     harness.ok::<ops::DeleteRouteTable>(ec2::DeleteRouteTableRequest { route_table_id: one, dry_run: None });
-    let disassociate = |id: &str| ec2::DisassociateRouteTableRequest { association_id: id.to_owned(), dry_run: None };
+    let disassociate =
+        |id: &str| ec2::DisassociateRouteTableRequest { association_id: id.to_owned(), dry_run: None };
     harness.ok::<ops::DisassociateRouteTable>(disassociate(&second));
     harness.code::<ops::DisassociateRouteTable>(disassociate(&second), "InvalidAssociationID.NotFound");
 
@@ -206,7 +219,8 @@ fn subnets_and_the_main_association_move() {
 fn a_client_token_makes_one_table() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness, "10.0.0.0/16");
-    let input = ec2::CreateRouteTableRequest { vpc_id: vpc, client_token: text("once"), ..Default::default() };
+    let input =
+        ec2::CreateRouteTableRequest { vpc_id: vpc, client_token: text("once"), ..Default::default() };
     let first = harness.ok::<ops::CreateRouteTable>(input.clone());
     let second = harness.ok::<ops::CreateRouteTable>(input.clone());
     assert_eq!(first, second);

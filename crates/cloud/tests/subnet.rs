@@ -66,13 +66,16 @@ fn a_subnet_lies_in_its_vpc_and_overlaps_no_other() {
 fn zones_are_named_or_identified() {
     let mut harness = Harness::new();
     let vpc = vpc(&mut harness, "10.0.0.0/16");
-    let by_name = ec2::CreateSubnetRequest { availability_zone: text("us-east-1c"), ..request(&vpc, "10.0.1.0/24") };
+    let by_name =
+        ec2::CreateSubnetRequest { availability_zone: text("us-east-1c"), ..request(&vpc, "10.0.1.0/24") };
     let subnet = harness.ok::<ops::CreateSubnet>(by_name).subnet.unwrap();
     assert_eq!(subnet.availability_zone_id.as_deref(), Some("use1-az3"));
-    let by_id = ec2::CreateSubnetRequest { availability_zone_id: text("use1-az2"), ..request(&vpc, "10.0.2.0/24") };
+    let by_id =
+        ec2::CreateSubnetRequest { availability_zone_id: text("use1-az2"), ..request(&vpc, "10.0.2.0/24") };
     let subnet = harness.ok::<ops::CreateSubnet>(by_id).subnet.unwrap();
     assert_eq!(subnet.availability_zone.as_deref(), Some("us-east-1b"));
-    let wrong = ec2::CreateSubnetRequest { availability_zone: text("us-east-1z"), ..request(&vpc, "10.0.3.0/24") };
+    let wrong =
+        ec2::CreateSubnetRequest { availability_zone: text("us-east-1z"), ..request(&vpc, "10.0.3.0/24") };
     harness.message::<ops::CreateSubnet>(
         wrong,
         "InvalidParameterValue",
@@ -128,7 +131,8 @@ fn reservations_lie_in_the_subnet_and_go_with_it() {
         reservation_type: kind.to_owned(),
         ..Default::default()
     };
-    harness.code::<ops::CreateSubnetCidrReservation>(reserve("10.0.2.0/28", "prefix"), "InvalidParameterValue");
+    harness
+        .code::<ops::CreateSubnetCidrReservation>(reserve("10.0.2.0/28", "prefix"), "InvalidParameterValue");
     harness.code::<ops::CreateSubnetCidrReservation>(reserve("10.0.1.0/28", "soft"), "InvalidParameterValue");
     let made = harness.ok::<ops::CreateSubnetCidrReservation>(reserve("10.0.1.0/28", "explicit"));
     let reservation = made.subnet_cidr_reservation.unwrap();
@@ -147,9 +151,14 @@ fn reservations_lie_in_the_subnet_and_go_with_it() {
 #[test]
 fn default_subnets_can_be_made_again() {
     let mut harness = Harness::new();
-    let input = |zone: &str| ec2::CreateDefaultSubnetRequest { availability_zone: text(zone), ..Default::default() };
-    harness.code::<ops::CreateDefaultSubnet>(input("us-east-1b"), "DefaultSubnetAlreadyExistsInAvailabilityZone");
-    let filters = vec![ec2::Filter { name: text("availability-zone"), values: vec!["us-east-1b".to_owned()] }];
+    let input =
+        |zone: &str| ec2::CreateDefaultSubnetRequest { availability_zone: text(zone), ..Default::default() };
+    harness.code::<ops::CreateDefaultSubnet>(
+        input("us-east-1b"),
+        "DefaultSubnetAlreadyExistsInAvailabilityZone",
+    );
+    let filters =
+        vec![ec2::Filter { name: text("availability-zone"), values: vec!["us-east-1b".to_owned()] }];
     let described = ec2::DescribeSubnetsRequest { filters, ..Default::default() };
     let old = harness.ok::<ops::DescribeSubnets>(described).subnets.unwrap().remove(0);
     let delete = ec2::DeleteSubnetRequest { subnet_id: old.subnet_id.unwrap(), dry_run: None };

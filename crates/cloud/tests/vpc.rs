@@ -56,8 +56,13 @@ fn a_vpc_comes_with_its_table_group_and_acl() {
 
     let acls = ec2::DescribeNetworkAclsRequest { filters: by_vpc(&id), ..Default::default() };
     let acls = harness.ok::<ops::DescribeNetworkAcls>(acls).network_acls.unwrap();
-    let numbers: Vec<_> =
-        acls[0].entries.as_ref().unwrap().iter().map(|e| (e.rule_number.unwrap(), e.egress.unwrap())).collect();
+    let numbers: Vec<_> = acls[0]
+        .entries
+        .as_ref()
+        .unwrap()
+        .iter()
+        .map(|e| (e.rule_number.unwrap(), e.egress.unwrap()))
+        .collect();
     assert_eq!(numbers, [(100, true), (32767, true), (100, false), (32767, false)]);
 
     harness.ok::<ops::DeleteVpc>(delete(&id));
@@ -75,7 +80,11 @@ fn cidr_blocks_of_a_vpc_are_16_to_28_bits() {
     let mut harness = Harness::new();
     for cidr in ["10.0.0.0/8", "10.0.0.0/29", "127.0.0.0/16"] {
         let input = ec2::CreateVpcRequest { cidr_block: text(cidr), ..Default::default() };
-        harness.message::<ops::CreateVpc>(input, "InvalidVpc.Range", &format!("The CIDR '{cidr}' is invalid."));
+        harness.message::<ops::CreateVpc>(
+            input,
+            "InvalidVpc.Range",
+            &format!("The CIDR '{cidr}' is invalid."),
+        );
     }
     for cidr in ["10.0.0.0", "10.0.0.0/33", "ten"] {
         let input = ec2::CreateVpcRequest { cidr_block: text(cidr), ..Default::default() };
@@ -115,7 +124,11 @@ fn five_vpcs_are_the_quota_and_the_default_one_counts() {
         create(&mut harness, &format!("10.{n}.0.0/16"));
     }
     let input = ec2::CreateVpcRequest { cidr_block: text("10.9.0.0/16"), ..Default::default() };
-    harness.message::<ops::CreateVpc>(input, "VpcLimitExceeded", "The maximum number of VPCs has been reached.");
+    harness.message::<ops::CreateVpc>(
+        input,
+        "VpcLimitExceeded",
+        "The maximum number of VPCs has been reached.",
+    );
 }
 
 #[test]
@@ -148,7 +161,10 @@ fn secondary_cidr_blocks_follow_the_restrictions() {
     harness.ok::<ops::DisassociateVpcCidrBlock>(disassociate(&added));
     let primary = blocks[0].association_id.clone().unwrap();
     harness.code::<ops::DisassociateVpcCidrBlock>(disassociate(&primary), "OperationNotPermitted");
-    harness.code::<ops::DisassociateVpcCidrBlock>(disassociate(&added), "InvalidVpcCidrBlockAssociationID.NotFound");
+    harness.code::<ops::DisassociateVpcCidrBlock>(
+        disassociate(&added),
+        "InvalidVpcCidrBlockAssociationID.NotFound",
+    );
     for n in 6..10 {
         harness.ok::<ops::AssociateVpcCidrBlock>(associate(&id, &format!("10.{n}.0.0/16")));
     }
@@ -159,7 +175,11 @@ fn secondary_cidr_blocks_follow_the_restrictions() {
 fn a_vpc_with_something_in_it_cannot_be_deleted() {
     let mut harness = Harness::new();
     let id = create(&mut harness, "10.0.0.0/16").vpc_id.unwrap();
-    let subnet = ec2::CreateSubnetRequest { vpc_id: id.clone(), cidr_block: text("10.0.0.0/24"), ..Default::default() };
+    let subnet = ec2::CreateSubnetRequest {
+        vpc_id: id.clone(),
+        cidr_block: text("10.0.0.0/24"),
+        ..Default::default()
+    };
     let subnet = harness.ok::<ops::CreateSubnet>(subnet).subnet.unwrap().subnet_id.unwrap();
     let message = format!("The vpc '{id}' has dependencies and cannot be deleted.");
     harness.message::<ops::DeleteVpc>(delete(&id), "DependencyViolation", &message);
@@ -173,12 +193,16 @@ fn a_vpc_with_something_in_it_cannot_be_deleted() {
     };
     let group = harness.ok::<ops::CreateSecurityGroup>(group).group_id;
     harness.message::<ops::DeleteVpc>(delete(&id), "DependencyViolation", &message);
-    harness.ok::<ops::DeleteSecurityGroup>(ec2::DeleteSecurityGroupRequest { group_id: group, ..Default::default() });
+    harness.ok::<ops::DeleteSecurityGroup>(ec2::DeleteSecurityGroupRequest {
+        group_id: group,
+        ..Default::default()
+    });
 
     let table = ec2::CreateRouteTableRequest { vpc_id: id.clone(), ..Default::default() };
     let table = harness.ok::<ops::CreateRouteTable>(table).route_table.unwrap().route_table_id.unwrap();
     harness.message::<ops::DeleteVpc>(delete(&id), "DependencyViolation", &message);
-    harness.ok::<ops::DeleteRouteTable>(ec2::DeleteRouteTableRequest { route_table_id: table, dry_run: None });
+    harness
+        .ok::<ops::DeleteRouteTable>(ec2::DeleteRouteTableRequest { route_table_id: table, dry_run: None });
 
     let gateway = harness.ok::<ops::CreateInternetGateway>(Default::default()).internet_gateway.unwrap();
     let gateway = gateway.internet_gateway_id.unwrap();
@@ -209,7 +233,10 @@ fn attributes_change_one_at_a_time() {
     let hostnames = harness.ok::<ops::DescribeVpcAttribute>(ask("enableDnsHostnames"));
     assert_eq!(hostnames.enable_dns_hostnames, value(false));
     assert_eq!(hostnames.enable_dns_support, None);
-    assert_eq!(harness.ok::<ops::DescribeVpcAttribute>(ask("enableDnsSupport")).enable_dns_support, value(true));
+    assert_eq!(
+        harness.ok::<ops::DescribeVpcAttribute>(ask("enableDnsSupport")).enable_dns_support,
+        value(true)
+    );
     harness.code::<ops::DescribeVpcAttribute>(ask("colour"), "InvalidParameterValue");
 
     let both = ec2::ModifyVpcAttributeRequest {
