@@ -169,7 +169,7 @@ pub(crate) fn remove_default(tx: &mut Tx<'_>, vpc: &VpcId) {
     }
 }
 
-/// The groups that a request names by id; each must be in the VPC.
+/// The group that a request names by id; it must be in the VPC.
 ///
 /// # Errors
 /// As [`ids::find`]; `InvalidGroup.NotFound` for a group of another VPC.

@@ -113,10 +113,7 @@ fn create_tags(tx: &mut Tx<'_>, input: CreateTagsRequest) -> Result<(), Fault> {
         return Err(faults::missing_parameter("tagSet"));
     }
     for (resource, kind) in kinds_of(tx.world(), &tx.read(), input.resources)? {
-        let mut keys: BTreeSet<&str> = tags.iter().map(|(key, _)| key.as_str()).collect();
-        let world = tx.world().clone();
-        keys.extend(world.tags_of(&resource).map(|tag| tag.key.as_str()).filter(|key| !is_reserved(key)));
-        if keys.len() > TAGS_PER_RESOURCE {
+        if !have_room(tx.world(), &resource, &tags) {
             return Err(faults::tag_limit_exceeded());
         }
         for (key, value) in &tags {
@@ -124,6 +121,13 @@ fn create_tags(tx: &mut Tx<'_>, input: CreateTagsRequest) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Whether the resource may have these tags besides those it has; AWS's own do not count.
+fn have_room(world: &World, resource: &str, tags: &[(String, String)]) -> bool {
+    let existing = world.tags_of(resource).map(|tag| tag.key.as_str()).filter(|key| !is_reserved(key));
+    let keys: BTreeSet<&str> = tags.iter().map(|(key, _)| key.as_str()).chain(existing).collect();
+    keys.len() <= TAGS_PER_RESOURCE
 }
 
 fn delete_tags(tx: &mut Tx<'_>, input: DeleteTagsRequest) -> Result<(), Fault> {
