@@ -14,7 +14,7 @@ use enishi_wire::schema::{Kind, Service, ShapeId};
 use enishi_wire::{Blob, Timestamp, Value};
 use harness::{Counting, Harness, text};
 
-const STEPS: usize = 6_000;
+const STEPS: usize = 3_000;
 
 const TEXTS: &[&str] = &[
     "",

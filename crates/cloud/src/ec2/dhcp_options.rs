@@ -25,7 +25,7 @@ const FILTERS: &[Field<DhcpOptions>] = &[
 ];
 
 pub(super) fn register(on: &mut Registry) {
-    on.read::<ops::DescribeDhcpOptions>(describe_dhcp_options);
+    on.stored_read::<ops::DescribeDhcpOptions>(describe_dhcp_options);
 }
 
 /// The region's own set; made when it is not there.
