@@ -375,7 +375,7 @@ fn new(
     };
     let groups = groups::resolve(tx.world(), &subnet, &specification.groups, &[])?;
     let wanted = network_interface::wanted(
-        specification.private_ip_address.as_deref(),
+        specification.private_ip_address.as_deref().filter(|text| !text.is_empty()),
         &specification.private_ip_addresses,
         specification.secondary_private_ip_address_count,
     )?;

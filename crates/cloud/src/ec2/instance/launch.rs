@@ -138,7 +138,7 @@ fn check(tx: &mut Tx<'_>, input: &RunInstancesRequest, plan: &Plan) -> Result<La
         metadata: metadata::requested(input.metadata_options.as_ref())?,
         tenancy,
         shutdown_terminates: shutdown_terminates(input.instance_initiated_shutdown_behavior.as_deref())?,
-        instance_profile: input.iam_instance_profile.as_ref().map(|profile| profile_arn(tx, profile)),
+        instance_profile: input.iam_instance_profile.as_ref().and_then(|profile| profile_arn(tx, profile)),
         cpu_credits,
         resource_names: has_resource_names(input, &subnet)?,
         subnet,
@@ -218,11 +218,11 @@ pub(super) fn shutdown_terminates(behavior: Option<&str>) -> Result<bool, Fault>
     }
 }
 
-fn profile_arn(tx: &Tx<'_>, profile: &IamInstanceProfileSpecification) -> String {
-    profile.arn.clone().unwrap_or_else(|| {
-        let name = profile.name.as_deref().unwrap_or_default();
-        format!("arn:aws:iam::{}:instance-profile/{name}", tx.caller().scope.account)
-    })
+/// The ARN of the instance profile, if the request names one; some clients send an empty name when they mean none.
+fn profile_arn(tx: &Tx<'_>, profile: &IamInstanceProfileSpecification) -> Option<String> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let by_name = |name| format!("arn:aws:iam::{}:instance-profile/{name}", tx.caller().scope.account);
+    given(&profile.arn).or_else(|| given(&profile.name).map(by_name))
 }
 
 fn has_resource_names(input: &RunInstancesRequest, subnet: &Subnet) -> Result<bool, Fault> {

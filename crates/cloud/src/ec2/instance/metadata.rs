@@ -34,16 +34,16 @@ fn changed(
     request: &InstanceMetadataOptionsRequest,
 ) -> Result<MetadataOptions, Fault> {
     let mut options = current.clone();
-    if let Some(tokens) = &request.http_tokens {
+    if let Some(tokens) = given(&request.http_tokens) {
         options.tokens_required = one_of(tokens, "required", "optional", "HttpTokens")?;
     }
-    if let Some(endpoint) = &request.http_endpoint {
+    if let Some(endpoint) = given(&request.http_endpoint) {
         options.enabled = one_of(endpoint, "enabled", "disabled", "HttpEndpoint")?;
     }
-    if let Some(tags) = &request.instance_metadata_tags {
+    if let Some(tags) = given(&request.instance_metadata_tags) {
         options.instance_tags = one_of(tags, "enabled", "disabled", "InstanceMetadataTags")?;
     }
-    if request.http_protocol_ipv6.as_deref().is_some_and(|ipv6| ipv6 != "disabled") {
+    if given(&request.http_protocol_ipv6).is_some_and(|ipv6| ipv6 != "disabled") {
         return Err(faults::unsupported_operation("IPv6 addresses are not supported by Enishi yet."));
     }
     if let Some(limit) = request.http_put_response_hop_limit {
@@ -56,6 +56,11 @@ fn changed(
             })?;
     }
     Ok(options)
+}
+
+/// Some clients send empty text for what they leave as it is.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 fn one_of(value: &str, yes: &str, no: &str, parameter: &str) -> Result<bool, Fault> {
