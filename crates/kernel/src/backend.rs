@@ -235,6 +235,7 @@ impl<N: Namespaces> Backend<N> {
             }
         }
         report.changed.extend(works.iter().map(|work| work.name.clone()));
+        works.iter().for_each(|work| self.announce_deletions(work));
         self.step(&mut works, report, |entry, work, _| entry.live.close(&work.delta));
         for opens_only in [false, true] {
             self.step(&mut works, report, |entry, work, _| {
@@ -259,6 +260,22 @@ impl<N: Namespaces> Backend<N> {
             works.into_iter().filter(|work| !work.delta.addresses_gone.is_empty()).map(|work| work.name),
         );
         again
+    }
+
+    /// Tells the watch which interfaces are about to go, each with the other end of its pair.
+    fn announce_deletions(&self, work: &Work) {
+        let doom = |namespace: &NamespaceName, interface: &InterfaceName| {
+            let index = self.entries.get(namespace).and_then(|entry| entry.live.index(interface));
+            index.into_iter().for_each(|index| self.watch.doom(namespace, index));
+        };
+        let links = self.entries.get(&work.name).map(|entry| &entry.live.state.network.links);
+        for interface in work.delta.links_gone.iter().chain(&work.delta.links_new) {
+            doom(&work.name, interface);
+            let link = links.and_then(|links| links.get(interface));
+            if let Some(peer) = link.and_then(|link| link.peer.as_ref()) {
+                doom(&peer.namespace, &peer.interface);
+            }
+        }
     }
 
     /// What a namespace needs, if anything.

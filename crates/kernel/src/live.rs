@@ -299,7 +299,8 @@ impl Live {
         Ok(())
     }
 
-    fn index(&self, interface: &InterfaceName) -> Option<u32> {
+    /// The kernel's number of an interface, if it is there.
+    pub(crate) fn index(&self, interface: &InterfaceName) -> Option<u32> {
         self.indexes.get(interface).copied()
     }
 

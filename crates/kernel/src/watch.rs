@@ -50,6 +50,8 @@ struct Watched {
     own_port: u32,
     /// The ruleset generation that is ours.
     generation: Arc<AtomicU32>,
+    /// Interfaces that we delete, by the kernel's number, which it does not use again.
+    doomed: BTreeSet<u32>,
 }
 
 impl Watch {
@@ -80,8 +82,20 @@ impl Watch {
             self.shared.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         }
         state.tokens.insert(name.clone(), token);
-        state.watched.insert(token, Watched { name: name.clone(), listeners, own_port, generation });
+        state.watched.insert(
+            token,
+            Watched { name: name.clone(), listeners, own_port, generation, doomed: BTreeSet::new() },
+        );
         Ok(())
+    }
+
+    /// Says that an interface is about to be deleted by us: its end is announced in the kernel's name.
+    pub(crate) fn doom(&self, name: &NamespaceName, interface: u32) {
+        let mut state = self.shared.state();
+        let token = state.tokens.get(name).copied();
+        if let Some(watched) = token.and_then(|token| state.watched.get_mut(&token)) {
+            watched.doomed.insert(interface);
+        }
     }
 
     /// Closes the sockets of a namespace.
@@ -151,16 +165,16 @@ impl Shared {
 impl Watched {
     /// Reads all notifications. Where some were lost, anything may have happened.
     fn is_suspicious(&self) -> bool {
-        let (mut suspicious, mut lost, mut deleted) = (false, BTreeSet::new(), BTreeSet::new());
+        let mut suspicious = false;
         let routes = drained(|| {
-            self.listeners.route.try_receive(|message| match route::judge(message, self.own_port) {
-                Notice::Ordinary => {}
-                Notice::Suspicious => suspicious = true,
-                Notice::LostOn(interface) => _ = lost.insert(interface),
-                Notice::Deleted(interface) => _ = deleted.insert(interface),
+            self.listeners.route.try_receive(|message| {
+                suspicious |= match route::judge(message, self.own_port) {
+                    Notice::Ordinary => false,
+                    Notice::Suspicious => true,
+                    Notice::LostOn(interface) => !self.doomed.contains(&interface),
+                }
             })
         });
-        suspicious |= !lost.is_subset(&deleted);
         let mut last = None;
         let rules = drained(|| {
             self.listeners.nftables.try_receive(|message| last = nftables::parse_generation(message).or(last))

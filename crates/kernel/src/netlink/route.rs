@@ -425,27 +425,26 @@ pub(crate) fn parse_rule(message: Received<'_>) -> Option<(PolicyRule, bool)> {
 pub(crate) enum Notice {
     /// An ordinary event, or one of our own.
     Ordinary,
-    /// Something may be missing now, or somebody added something.
+    /// Something is missing, or somebody added something.
     Suspicious,
-    /// Something was lost that was on this interface; ordinary if we deleted that.
+    /// This interface or something on it was lost, which is ordinary if we deleted the interface.
     LostOn(u32),
-    /// We deleted this interface.
-    Deleted(u32),
 }
 
-/// Judges a notification of [`GROUPS`]. `own_port` is the socket through which we change things. The kernel normally gives
-/// it the number of this process, in every namespace, so what a change does to another namespace counts as ours too.
+/// Judges a notification of [`GROUPS`]. `own_port` is the socket through which we change things.
 pub(crate) fn judge(message: Received<'_>, own_port: u32) -> Notice {
-    let own = message.port == own_port;
     let index = number(message.payload, 4).unwrap_or(0);
     match message.kind {
-        DELLINK if own => Notice::Deleted(index),
-        _ if own => Notice::Ordinary,
-        DELLINK | DELROUTE | DELRULE | NEWRULE | NEWADDR => Notice::Suspicious,
-        DELADDR | DELNEIGH => Notice::LostOn(index),
-        // The kernel itself announces routes that follow from addresses.
-        NEWROUTE if message.port != 0 => Notice::Suspicious,
-        NEWLINK if was_shut_down(message) => Notice::Suspicious,
+        _ if message.port == own_port => Notice::Ordinary,
+        DELLINK | DELADDR | DELNEIGH => Notice::LostOn(index),
+        NEWLINK if was_shut_down(message) => Notice::LostOn(index),
+        DELROUTE => match message.attributes(12).find_kind(ROUTE_OUT).and_then(|bytes| number(bytes, 0)) {
+            Some(out) => Notice::LostOn(out),
+            None => Notice::Suspicious,
+        },
+        DELRULE | NEWRULE => Notice::Suspicious,
+        // The kernel itself adds the loopback address, and routes that follow from addresses.
+        NEWADDR | NEWROUTE if message.port != 0 => Notice::Suspicious,
         _ => Notice::Ordinary,
     }
 }
