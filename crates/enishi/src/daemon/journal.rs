@@ -175,7 +175,7 @@ impl Thread {
     }
 
     fn write(&mut self, batch: &Batch, world: Arc<World>) {
-        let written = match &self.store {
+        let written = match &mut self.store {
             Some(store) => store.write(batch, &world),
             None => return self.lose(batch.generation()),
         };
@@ -184,11 +184,21 @@ impl Thread {
                 self.durable.store(world);
                 let generation = batch.generation();
                 self.progress.send_modify(|progress| progress.durable = generation);
+                if batch.is_cleared() {
+                    self.free();
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be written; no further change is accepted");
                 self.fail(&error, batch.generation());
             }
+        }
+    }
+
+    fn free(&self) {
+        if let Some(Err(error)) = self.store.as_ref().map(Store::free_old_epochs) {
+            // The next write meets the same trouble, and its caller hears of it.
+            tracing::warn!(%error, "removed rows could not be freed");
         }
     }
 
@@ -214,7 +224,7 @@ impl Thread {
     /// reported an error, and a caller who was answered with a server's error cannot know.
     fn restart(&mut self, floor: u64) -> Option<Arc<World>> {
         self.store = None;
-        let opened = (self.open)().and_then(|(store, mut world)| {
+        let opened = (self.open)().and_then(|(mut store, mut world)| {
             world.generation = world.generation.max(floor) + 1;
             let mut probe = Batch::default();
             probe.at(world.generation);

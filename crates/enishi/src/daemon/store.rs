@@ -1,5 +1,8 @@
 //! The world on disk: one row per resource, in an embedded transactional key-value file.
 //!
+//! Removing everything begins a new table of rows, which takes no longer for a large world than for a small one; the old
+//! table is freed afterwards.
+//!
 //! A [`Batch`] of committed transactions is written in one durable transaction: after [`Store::write`] answered, all of
 //! it survives a crash; after it failed, none of it is there. Rows are JSON under (table, id), as [`World::record`] gives
 //! and [`World::replay`] takes them.
@@ -12,12 +15,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use enishi_state::{Delta, ReplayError, World};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, UntypedTableHandle,
+};
 
-const ROWS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("rows");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 const GENERATION: &str = "generation";
 const FORMAT: &str = "format";
+const EPOCH: &str = "epoch";
 
 /// The layout of the file. A file of another format is refused.
 const FORMAT_NOW: u64 = 1;
@@ -165,6 +170,11 @@ impl Batch {
         self.generation = generation;
     }
 
+    /// Whether everything was removed.
+    pub fn is_cleared(&self) -> bool {
+        self.cleared
+    }
+
     /// The generation of the newest transaction in it.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -175,6 +185,18 @@ impl Batch {
 #[derive(Debug)]
 pub struct Store {
     database: Database,
+    /// How often everything was removed: names the table of rows.
+    epoch: u64,
+}
+
+/// The table of rows of an epoch.
+fn table_name(epoch: u64) -> String {
+    format!("rows-{epoch}")
+}
+
+/// Rows by table and id.
+fn rows(name: &str) -> TableDefinition<'_, (&'static str, &'static str), &'static [u8]> {
+    TableDefinition::new(name)
 }
 
 impl Store {
@@ -195,6 +217,7 @@ impl Store {
     /// Reads the world from an open database.
     pub(crate) fn load(db: Database) -> Result<(Self, World), StoreError> {
         let mut world = World::default();
+        let mut epoch = 0;
         let read = db.begin_read().map_err(database)?;
         match read.open_table(META) {
             Ok(meta) => {
@@ -205,44 +228,46 @@ impl Store {
                     return Err(StoreError::Format(format));
                 }
                 world.generation = number(GENERATION)?;
-                let rows = read.open_table(ROWS).map_err(database)?;
-                for entry in rows.iter().map_err(database)? {
+                epoch = number(EPOCH)?;
+                let table = read.open_table(rows(&table_name(epoch))).map_err(database)?;
+                for entry in table.iter().map_err(database)? {
                     let (key, value) = entry.map_err(database)?;
                     let (table, id) = key.value();
                     world.replay(table, id, Some(value.value()))?;
                 }
             }
             Err(redb::TableError::TableDoesNotExist(_)) => {
-                let store = Store { database: db };
+                let store = Store { database: db, epoch };
                 store.create()?;
                 return Ok((store, world));
             }
             Err(error) => return Err(database(error)),
         }
         drop(read);
-        Ok((Store { database: db }, world))
+        let store = Store { database: db, epoch };
+        store.free_old_epochs()?;
+        Ok((store, world))
     }
 
     fn create(&self) -> Result<(), StoreError> {
         let transaction = self.database.begin_write().map_err(database)?;
-        transaction.open_table(ROWS).map_err(database)?;
+        transaction.open_table(rows(&table_name(self.epoch))).map_err(database)?;
         transaction.open_table(META).map_err(database)?.insert(FORMAT, FORMAT_NOW).map_err(database)?;
         transaction.commit().map_err(database)
     }
 
     /// Writes a batch durably. `world` is the world after the newest transaction of the batch.
-    pub fn write(&self, batch: &Batch, world: &World) -> Result<(), StoreError> {
+    pub fn write(&mut self, batch: &Batch, world: &World) -> Result<(), StoreError> {
         catch_unwind(AssertUnwindSafe(|| self.write_inner(batch, world))).unwrap_or(Err(StoreError::Panicked))
     }
 
-    fn write_inner(&self, batch: &Batch, world: &World) -> Result<(), StoreError> {
+    fn write_inner(&mut self, batch: &Batch, world: &World) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(database)?;
         transaction.set_durability(Durability::Immediate).map_err(database)?;
-        if batch.cleared {
-            transaction.delete_table(ROWS).map_err(database)?;
-        }
+        let epoch = self.epoch + u64::from(batch.cleared);
         {
-            let mut rows = transaction.open_table(ROWS).map_err(database)?;
+            let name = table_name(epoch);
+            let mut rows = transaction.open_table(rows(&name)).map_err(database)?;
             for (table, id) in &batch.touched {
                 match world.record(table, id) {
                     Some(row) => drop(rows.insert((*table, id.as_str()), row.as_slice()).map_err(database)?),
@@ -251,6 +276,32 @@ impl Store {
             }
             let mut meta = transaction.open_table(META).map_err(database)?;
             meta.insert(GENERATION, batch.generation).map_err(database)?;
+            meta.insert(EPOCH, epoch).map_err(database)?;
+        }
+        transaction.commit().map_err(database)?;
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    /// Frees the rows that were removed all at once. Nothing depends on it, so it is made durable with the next write.
+    pub fn free_old_epochs(&self) -> Result<(), StoreError> {
+        catch_unwind(AssertUnwindSafe(|| self.free_inner())).unwrap_or(Err(StoreError::Panicked))
+    }
+
+    fn free_inner(&self) -> Result<(), StoreError> {
+        let current = table_name(self.epoch);
+        let read = self.database.begin_read().map_err(database)?;
+        let is_old =
+            |table: &UntypedTableHandle| table.name().starts_with("rows-") && table.name() != current;
+        let old: Vec<UntypedTableHandle> = read.list_tables().map_err(database)?.filter(is_old).collect();
+        drop(read);
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin_write().map_err(database)?;
+        transaction.set_durability(Durability::None).map_err(database)?;
+        for table in old {
+            transaction.delete_table(table).map_err(database)?;
         }
         transaction.commit().map_err(database)
     }

@@ -66,7 +66,8 @@ async fn carry_out(
             Ok(Value::Structure(Vec::new()))
         };
         let (_, receipt) = app.writer.change(caller.clone(), Box::new(make)).await?;
-        app.wait(receipt).await?;
+        // No packet can tell a VPC without instances from none.
+        app.wait_durable(receipt.generation).await?;
     }
     let world = app.writer.newest().load_full();
     let read = Read { world: &world, caller: &caller, now: clock::now() };
