@@ -187,3 +187,48 @@ fn a_reset_takes_everything_down() {
     assert_eq!(status["namespaces"], 1, "only the internet: {status:#}");
     assert_eq!(lab.daemon.run(&["exec", "gone", "--", "true"]).status.code(), Some(125));
 }
+
+#[test]
+fn what_is_deleted_by_hand_comes_back() {
+    let lab = Lab::new();
+    let (web, web_ip) = lab.instance("web");
+    lab.instance("app");
+    lab.daemon.settle();
+    lab.permit("AuthorizeSecurityGroupIngress", 9);
+    let _server = lab.echo_server(&web, 9);
+    let vpc = first(&lab.daemon.call(&format!("Action=DescribeSubnets&SubnetId.1={}", lab.subnet)), "vpcId");
+    let in_router = |command: &[&str]| {
+        let output = lab.daemon.run(&[&["exec", &vpc, "--"], command].concat());
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    in_router(&["nft", "flush", "ruleset"]);
+    until("the rules are back", || in_router(&["nft", "list", "ruleset"]).contains("sgr-"));
+    assert!(lab.connects("app", &web_ip, 9));
+    in_router(&["ip", "route", "del", &web_ip]);
+    until("the route is back", || lab.connects("app", &web_ip, 9));
+    let route = in_router(&["ip", "-o", "route", "get", &web_ip]);
+    let device =
+        route.split_whitespace().skip_while(|word| *word != "dev").nth(1).expect("a device").to_owned();
+    in_router(&["ip", "link", "del", &device]);
+    until("the interface is back", || lab.connects("app", &web_ip, 9));
+}
+
+#[test]
+fn instances_start_again_after_the_keeper_died() {
+    let lab = Lab::new();
+    let (id, _) = lab.instance("box");
+    lab.daemon.settle();
+    let boots = || {
+        let output =
+            lab.daemon.run(&["exec", &id, "--", "sh", "-c", "cat /proc/sys/kernel/random/uuid > /run/boot"]);
+        output.status.success()
+    };
+    assert!(boots());
+    lab.daemon.kill_keeper();
+    until("the instance runs again", || {
+        let output = lab.daemon.run(&["exec", &id, "--", "test", "!", "-e", "/run/boot"]);
+        output.status.success()
+    });
+    lab.daemon.settle();
+}

@@ -180,6 +180,24 @@ impl Daemon {
         }
     }
 
+    /// Kills the keeper, and with it everything that it keeps.
+    pub fn kill_keeper(&self) {
+        let lock = std::fs::canonicalize(self.directory.path().join("keeper.lock")).expect("a lock file");
+        let holds = |pid: &str| {
+            let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file == lock)
+        };
+        let names = std::fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok());
+        let pids = names.filter(|name| name.parse::<i32>().is_ok()).filter(|pid| holds(pid));
+        for pid in pids {
+            let pid = nix::unistd::Pid::from_raw(pid.parse().expect("a number"));
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("the keeper is killed");
+        }
+    }
+
     pub fn is_alive(&self) -> bool {
         TcpStream::connect(self.address).is_ok()
     }
