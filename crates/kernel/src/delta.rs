@@ -8,7 +8,7 @@ use enishi_fabric::InterfaceName;
 
 use crate::netstate::{Address, NetState, Network, Ownership, PolicyRule, RouteKey};
 
-/// The changes outside of nftables, which [`crate::transaction`] does in one step of its own. New things are taken from
+/// The changes outside of nftables, whose table changes in one transaction. New things are taken from
 /// the new state, old ones from the old.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delta {

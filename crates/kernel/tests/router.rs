@@ -37,6 +37,27 @@ fn packets_fare_as_the_model_says() {
 }
 
 #[test]
+fn a_further_device_is_the_way_for_its_addresses_and_its_subnet() {
+    let world = two_tiers()
+        .with("host i-web prv 10.0.2.20 sg-app forwards")
+        .with("in sg-app sgr-7 udp/7000-7001 10.0.0.0/16");
+    let mut lab = Lab::new(&world);
+    let passed = [
+        "i-web -> 10.0.2.10 udp/7000",
+        "i-web@10.0.2.20 -> 10.0.2.10 udp/7000",
+        "i-web -> 10.0.2.10 udp/7002",
+        "i-web@10.0.2.20 -> 10.0.1.40 udp/7000",
+        "i-web@10.0.2.20 -> 198.18.0.9 udp/53",
+        "i-web@10.0.1.11 -> 10.0.1.40 udp/7001",
+        "i-app -> 10.0.2.20 udp/7000",
+        "i-app:41000 -> 10.0.1.10 udp/80",
+        "internet -> 198.18.0.20 udp/80",
+    ]
+    .map(|flow| lab.agrees(flow));
+    assert!(passed.contains(&true) && passed.contains(&false), "{passed:?}");
+}
+
+#[test]
 fn every_packet_of_a_conversation_is_judged_by_the_rules_of_the_day() {
     let world = two_tiers();
     let mut lab = Lab::new(&world);

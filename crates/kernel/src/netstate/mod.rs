@@ -1,7 +1,7 @@
 //! What one network namespace has to look like, as plain data: the lowest level, with every name in it.
 //!
 //! A [`NetState`] says nothing about VPCs. [`crate::render`] makes it from a namespace's program, [`crate::delta`] compares
-//! two of them, [`crate::observe`] reads one back from the kernel. Its printer is what golden files compare.
+//! two of them, and the backend reads one back from the kernel. Its printer is what golden files compare.
 
 mod filter;
 mod text;

@@ -38,6 +38,15 @@ pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut Networ
             });
         }
     }
+    // A further device is the way to its subnet, the earliest where several are in one; the first device's way is the
+    // default route.
+    let first = host.devices.first().map(|first| first.subnet);
+    for device in host.devices.iter().skip(1).filter(|device| Some(device.subnet) != first) {
+        let key = RouteKey::new(MAIN_TABLE, device.subnet);
+        if !state.routes.contains_key(&key) {
+            add_route(state, key, &device.interface, Some(device.gateway), device.addresses.first().copied());
+        }
+    }
 }
 
 /// A device's addresses, and the neighbour that is its gateway.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use enishi_fabric::program::{Endpoint, Role};
-use enishi_fabric::{Mac, NamespaceName, Program, Transport, walk};
+use enishi_fabric::{Mac, NamespaceName, Network, Program, Transport};
 use enishi_kernel::{Backend, Namespaces, PrivateNamespaces, Report};
 
 pub use world::World;
@@ -122,12 +122,11 @@ impl Lab {
     #[track_caller]
     pub fn agrees(&mut self, text: &str) -> bool {
         let flow = world::flow(&self.program, text);
-        let expected = walk(&self.program, &flow);
+        let mut network = Network::new(self.program.clone());
+        let expected = network.send(&flow);
+        let answered = network.reply(&expected).is_some_and(|answer| answer.arrives);
+        let model = expected.is_accepted().then(|| (expected.last_packet().source, answered));
         let seen = self.probe(text);
-        let model = expected.is_accepted().then(|| {
-            let packet = expected.last_packet();
-            (packet.source, true)
-        });
         let seen = seen.map(|(source, answered)| (*source.ip(), answered));
         assert_eq!(
             seen,
@@ -142,8 +141,12 @@ impl Lab {
     pub fn probe(&mut self, text: &str) -> Option<(SocketAddrV4, bool)> {
         let flow = world::flow(&self.program, text);
         let Transport::Udp(from, to) = flow.packet.transport else { panic!("{text}: only UDP") };
-        let receivers: Vec<UdpSocket> =
-            self.receivers(&flow.from).iter().map(|name| self.udp(name, Ipv4Addr::UNSPECIFIED, to)).collect();
+        // An address that somebody took away receives nothing.
+        let receivers = self.receivers(&flow.from);
+        let receivers: Vec<_> = receivers
+            .into_iter()
+            .filter_map(|(name, address)| self.try_udp(&name, address, to).ok())
+            .collect();
         let sender = self.udp(flow.from.as_str(), flow.packet.source, from);
         let destination = SocketAddrV4::new(flow.packet.destination, to);
         // A blackhole refuses at once.
@@ -155,17 +158,28 @@ impl Lab {
         Some((source, answered))
     }
 
-    fn receivers(&self, sender: &NamespaceName) -> Vec<String> {
-        let end = |role: &Role| matches!(role, Role::Host(_) | Role::Internet(_));
-        let all =
-            self.program.namespaces.iter().filter(|(name, program)| *name != sender && end(&program.role));
-        all.map(|(name, _)| name.to_string()).collect()
+    /// Where packets can arrive, so that what answers them answers from there.
+    fn receivers(&self, sender: &NamespaceName) -> Vec<(String, Ipv4Addr)> {
+        let others = self.program.namespaces.iter().filter(|(name, _)| *name != sender);
+        let addresses = others.map(|(name, program)| match &program.role {
+            Role::Host(host) => {
+                let addresses = host.devices.iter().flat_map(|device| &device.addresses);
+                addresses.map(|address| (name.to_string(), *address)).collect()
+            }
+            Role::Internet(_) => vec![(name.to_string(), Ipv4Addr::UNSPECIFIED)],
+            Role::Router(_) | Role::NatGateway(_) => Vec::new(),
+        });
+        addresses.flatten().collect()
     }
 
     pub fn udp(&mut self, namespace: &str, address: Ipv4Addr, port: u16) -> UdpSocket {
-        let socket = self.inside(namespace, move || UdpSocket::bind((address, port))).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        socket
+        self.try_udp(namespace, address, port).unwrap()
+    }
+
+    fn try_udp(&mut self, namespace: &str, address: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
+        let socket = self.inside(namespace, move || UdpSocket::bind((address, port)))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
     }
 
     pub fn listen(&mut self, namespace: &str, port: u16) -> TcpListener {
