@@ -9,10 +9,17 @@ fn main() {
         let program = plan(&random_world(seed));
         let mut attempt = 0;
         while let Err(error) = lab.apply(&program) {
-            if attempt == 0 { bad += 1; }
-            if bad < 6 { println!("seed {seed} attempt {attempt}: {error}"); }
-            attempt += 1; tries += 1;
-            if attempt > 5 { break; }
+            if attempt == 0 {
+                bad += 1;
+            }
+            if bad < 6 {
+                println!("seed {seed} attempt {attempt}: {error}");
+            }
+            attempt += 1;
+            tries += 1;
+            if attempt > 5 {
+                break;
+            }
         }
     }
     println!("{bad} of {n} failed, {tries} retries");

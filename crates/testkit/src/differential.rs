@@ -113,8 +113,7 @@ impl Differential {
     /// Flows to send: earlier ones, and of many new candidates some for each stage that decides one.
     fn choose(&mut self, subject: &mut Subject) -> Vec<Flow> {
         let random = &mut subject.random;
-        let mut flows: Vec<Flow> =
-            (0..REVISITED).filter_map(|_| random.pick_any(&subject.sent)).collect();
+        let mut flows: Vec<Flow> = (0..REVISITED).filter_map(|_| random.pick_any(&subject.sent)).collect();
         flows.sort_by_key(|flow| (flow.packet, flow.from.clone()));
         flows.dedup();
         let program = subject.network.program();
@@ -297,8 +296,12 @@ struct Shown<'a>(&'a Outcome);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Outcome::Delivered { namespace, packet } => write!(f, "delivered to {namespace}: {}", ends(*packet)),
-            Outcome::Diverted { namespace, packet } => write!(f, "diverted to {namespace}: {}", ends(*packet)),
+            Outcome::Delivered { namespace, packet } => {
+                write!(f, "delivered to {namespace}: {}", ends(*packet))
+            }
+            Outcome::Diverted { namespace, packet } => {
+                write!(f, "diverted to {namespace}: {}", ends(*packet))
+            }
             Outcome::Lost => f.write_str("lost"),
         }
     }

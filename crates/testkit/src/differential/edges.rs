@@ -35,7 +35,8 @@ impl Edges {
         addresses.retain(|address| !broadcast.contains(address));
         addresses.sort();
         addresses.dedup();
-        let gateways = program.namespaces.values().filter(|namespace| matches!(namespace.role, Role::NatGateway(_)));
+        let gateways =
+            program.namespaces.values().filter(|namespace| matches!(namespace.role, Role::NatGateway(_)));
         let silent = gateways.map(|namespace| namespace.name.clone()).collect();
         Edges { probes: Probes::of(program), addresses, silent }
     }

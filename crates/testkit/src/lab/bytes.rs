@@ -142,7 +142,8 @@ mod tests {
             Transport::Other(47),
         ];
         for transport in transports {
-            let packet = Packet { source: [10, 0, 0, 1].into(), destination: [10, 0, 0, 2].into(), transport };
+            let packet =
+                Packet { source: [10, 0, 0, 1].into(), destination: [10, 0, 0, 2].into(), transport };
             assert_eq!(read(&write(packet, 99)), Some(Read::Numbered(packet, 99)));
         }
     }

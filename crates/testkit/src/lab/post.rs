@@ -143,7 +143,9 @@ fn drain(socket: &Socket, delivered: bool, seen: &mut Vec<Sighting>) -> io::Resu
             Err(error) => return Err(error),
         };
         seen.extend(match bytes::read(&buffer[..length]) {
-            Some(Read::Numbered(packet, number)) => Some(Sighting { packet, number: Some(number), delivered }),
+            Some(Read::Numbered(packet, number)) => {
+                Some(Sighting { packet, number: Some(number), delivered })
+            }
             Some(Read::Opening(packet)) => Some(Sighting { packet, number: None, delivered }),
             None => None,
         });
