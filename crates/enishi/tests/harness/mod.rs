@@ -212,6 +212,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // Overlay work directories have no permission bits, which keeps an ordinary user from removing them.
+        if self.is_alive() && self.try_send("POST", "/_enishi/reset", &[], b"").is_some() {
+            let _ = self.try_send("GET", "/_enishi/settle", &[], b"");
+        }
         // Also ends a keeper whose daemon was killed.
         let _ = self.command(&["down", "--data-dir"]).arg(self.directory.path()).output();
         let _ = self.child.kill();

@@ -12,7 +12,7 @@ mod network;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -55,6 +55,7 @@ pub fn tour(endpoint: &Endpoint, args: &TourArgs, output: Output) -> anyhow::Res
     let own = if endpoint.ask("/_enishi/status", &[]).is_ok() {
         None
     } else {
+        ensure!(!args.keep, "--keep needs a daemon that stays; `enishi up --detach` starts one");
         output.progress("no daemon answers; starting one for the tour …");
         Some(OwnDaemon::start()?)
     };
