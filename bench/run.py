@@ -110,6 +110,7 @@ class Ec2:
 
     HEADERS = {
         "Content-Type": "application/x-www-form-urlencoded",
+        "X-Amz-Date": "20261122T000000Z",
         "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=0",
     }
 
@@ -130,6 +131,7 @@ class Ec2:
     def quota(self, service, code, value):
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Date": self.HEADERS["X-Amz-Date"],
             "X-Amz-Target": "ServiceQuotasV20190624.RequestServiceQuotaIncrease",
             "Authorization": self.HEADERS["Authorization"].replace("/ec2/", "/servicequotas/"),
         }
@@ -436,7 +438,8 @@ def main():
         if not shutil.which(program):
             sys.exit(f"please install {program}")
     CACHE.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cargo", "build", "--release", "--package", "enishi"], cwd=ROOT, check=True)
+    if not os.environ.get("SKIP_BUILD"):
+        subprocess.run(["cargo", "build", "--release", "--package", "enishi"], cwd=ROOT, check=True)
     if "api" in chosen and not (CACHE / "venv/bin/moto_server").exists():
         subprocess.run([sys.executable, "-m", "venv", CACHE / "venv"], check=True)
         subprocess.run([CACHE / "venv/bin/pip", "install", "--quiet", "moto[server]==5.2.1"], check=True)
