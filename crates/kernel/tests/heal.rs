@@ -37,9 +37,10 @@ fn vandalism_is_undone() {
         ("vpc-1", "nft delete table ip enishi"),
         ("vpc-1", "ip link del i-a.0"),
         ("vpc-1", "ip link set i-a.0 down"),
-        ("vpc-1", "ip route flush table main"),
-        ("vpc-1", "ip route del 10.0.1.10/32"),
+        ("vpc-1", "ip route flush table 200"),
+        ("vpc-1", "ip route del 10.0.1.10/32 table 200"),
         ("vpc-1", "ip rule del fwmark 1/0xff"),
+        ("vpc-1", "ip rule del fwmark 0x100/0x100"),
         ("vpc-1", "ip neigh flush all nud permanent"),
         ("i-a", "ip addr flush dev eth0"),
         ("i-a", "ip link del eth0"),
@@ -52,6 +53,27 @@ fn vandalism_is_undone() {
             lab.heal(|lab| lab.probe("internet -> 198.18.0.20 udp/7").is_some_and(|(_, answered)| answered));
         assert!(took < LIMIT, "{command}: healed after {took:?}");
         assert!(lab.agrees("i-a -> 10.0.1.11 udp/7"), "after {command}");
+        lab.reconcile();
+    }
+}
+
+#[test]
+fn without_its_rules_a_router_passes_nothing() {
+    let mut lab = Lab::new(&world());
+    for command in
+        ["nft flush ruleset", "nft delete table ip enishi", "nft flush chain ip enishi source-check"]
+    {
+        lab.run("vpc-1", command);
+        for flow in ["i-b -> 10.0.1.10 udp/8", "i-b -> 10.0.1.10 udp/7", "internet -> 198.18.0.20 udp/8"] {
+            assert!(lab.probe(flow).is_none(), "{command}: {flow}");
+        }
+        assert_eq!(
+            lab.run("vpc-1", "ip route get 10.0.1.10 from 10.0.1.1").lines().count(),
+            2,
+            "the router's own"
+        );
+        lab.heal(|lab| lab.probe("i-b -> 10.0.1.10 udp/7").is_some_and(|(_, answered)| answered));
+        assert!(!lab.agrees("i-b -> 10.0.1.10 udp/8"));
         lab.reconcile();
     }
 }

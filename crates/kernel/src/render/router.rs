@@ -12,6 +12,10 @@
 //! | `igw-out` | postrouting 100, nat | internet gateway, out |
 //! | `igw-mapped` | postrouting 150 | internet gateway, out: what was not translated is dropped |
 //!
+//! The filter fails closed: the addresses of ENIs are in a table of their own, which only packets that `source-check` has
+//! marked, and the router itself, look up. Somebody who flushes the ruleset stops the traffic instead of letting all of it
+//! through, also while no daemon is there to bring the rules back.
+//!
 //! Two bits of the connection mark say which end of a flow is untracked, as classified by its first packet: bit 0 the
 //! sender's, bit 1 the receiver's. Packets of an untracked end are judged one by one by that end's groups.
 
@@ -32,8 +36,14 @@ use crate::netstate::{
 
 /// The part of a packet's mark that says which subnet it came from.
 const SUBNET_MASK: u32 = 0xff;
-/// Policy rules of subnets, by their mark: asked before the main table.
+/// The part of a packet's mark that says that it went through `source-check`.
+const CHECKED: u32 = 0x100;
+/// Policy rules of subnets, by their mark: asked before the table of ENIs.
 const SUBNET_PRIORITY: u32 = 1000;
+/// The table that knows the ENIs' addresses.
+const ENI_TABLE: u32 = 200;
+/// The policy rules that lead to it: for checked packets, and for the router's own.
+const ENI_PRIORITY: u32 = 2000;
 
 pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
     set(state, "ipv4/ip_forward", 1);
@@ -61,7 +71,7 @@ fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut Network)
     }
 }
 
-/// A subnet's table ends a lookup inside the VPC with `throw`; the main table alone knows the ENIs' addresses. So a route
+/// A subnet's table ends a lookup inside the VPC with `throw`; the table of ENIs alone knows their addresses. So a route
 /// more specific than local can lead to an appliance.
 fn routes(router: &Router, state: &mut Network) {
     for (id, table) in &router.tables {
@@ -71,9 +81,13 @@ fn routes(router: &Router, state: &mut Network) {
     }
     for (name, eni) in &router.enis {
         for address in &eni.addresses {
-            add_route(state, RouteKey::new(MAIN_TABLE, Cidr::host(*address)), name, None, None);
+            add_route(state, RouteKey::new(ENI_TABLE, Cidr::host(*address)), name, None, None);
         }
     }
+    let to_enis =
+        |priority, mark, input| PolicyRule { priority, mark, source: None, input, table: ENI_TABLE };
+    state.rules.insert(to_enis(ENI_PRIORITY, Some((CHECKED, CHECKED)), None));
+    state.rules.insert(to_enis(ENI_PRIORITY + 1, None, Some(loopback())));
     state.routes.insert(RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE), RouteTarget::Blackhole);
     for (mark, subnet) in &router.subnets {
         let mark = u32::from(mark.0);
@@ -159,10 +173,9 @@ impl Builder<'_> {
         let checked = router.enis.iter().filter(|(_, eni)| eni.source_dest_check);
         let checked = checked.map(|(name, _)| member(Value::Interface(name.clone())));
         self.set("checked", Set::of([Kind::Interface]).with(checked));
-        let marks = router
-            .enis
-            .iter()
-            .map(|(name, eni)| (vec![Value::Interface(name.clone())], Data::Mark(eni.subnet.0.into())));
+        let marks = router.enis.iter().map(|(name, eni)| (name, mark(eni.subnet)));
+        let marks = marks.chain(router.internet.iter().map(|port| (&port.interface, CHECKED)));
+        let marks = marks.map(|(name, mark)| (vec![Value::Interface(name.clone())], Data::Mark(mark)));
         self.set("subnets", Set::map([Kind::Interface], DataKind::Mark).with(marks));
 
         let services = router.services.iter().map(|address| member(Value::Address(*address)));
@@ -205,13 +218,13 @@ impl Builder<'_> {
     fn acls(&mut self) {
         let router = self.router;
         let inside = router.enis.iter().map(|(name, eni)| {
-            (vec![Value::Mark(eni.subnet.0.into()), Value::Interface(name.clone())], Data::Member)
+            (vec![Value::Mark(mark(eni.subnet)), Value::Interface(name.clone())], Data::Member)
         });
         self.set("same-subnet", Set::of([Kind::Mark, Kind::Interface]).with(inside));
         let out = router
             .subnets
             .iter()
-            .map(|(mark, subnet)| (vec![Value::Mark(mark.0.into())], jump(format!("{}-out", subnet.acl))));
+            .map(|(id, subnet)| (vec![Value::Mark(mark(*id))], jump(format!("{}-out", subnet.acl))));
         self.set("acl-out", Set::map([Kind::Mark], DataKind::Verdict).with(out));
         let into = router.enis.iter().filter_map(|(name, eni)| {
             let subnet = router.subnets.get(&eni.subnet)?;
@@ -335,6 +348,11 @@ fn acl_rules(acl: &NetworkAcl, peer: Field) -> Vec<Rule> {
         .collect();
     rules.push(Rule::new(format!("{} *", acl.origin), [Clause::Then(Verdict::Drop)]));
     rules
+}
+
+/// The mark of a packet from a subnet.
+fn mark(subnet: program::Mark) -> u32 {
+    CHECKED | u32::from(subnet.0)
 }
 
 fn jump(chain: String) -> Data {
