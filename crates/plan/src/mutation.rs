@@ -53,8 +53,8 @@ mutations! {
     BlackholeFallsThrough,
     /// A route to a detached internet gateway leads to whichever is attached.
     DetachedGatewayRoutes,
-    /// The automatic public address stays when an Elastic IP is associated.
-    AutomaticAddressStays,
+    /// Automatic public addresses are not mapped.
+    AutomaticAddressUnmapped,
     /// An Elastic IP of a secondary private address maps the primary one.
     ElasticIpOnPrimary,
     /// Elastic IPs of NAT gateways are not mapped.
@@ -134,9 +134,8 @@ impl Mutation {
                 }
                 tx.put(row);
             }),
-            Mutation::AutomaticAddressStays => edit_mapped(world, |interface, mapped| {
-                let primary = mapped.private_ip == interface.primary_ip();
-                (!(primary && interface.auto_public_ip.is_some())).then_some(mapped)
+            Mutation::AutomaticAddressUnmapped => edit(world, |tx, row: NetworkInterface| {
+                tx.put(NetworkInterface { auto_public_ip: None, ..row });
             }),
             Mutation::ElasticIpOnPrimary => edit_mapped(world, |interface, mapped| {
                 Some(ec2::AddressAssociation { private_ip: interface.primary_ip(), ..mapped })

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use enishi_cloud::Cloud;
 use enishi_cloud::tick::{Facts, Observed, Process, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_plan::Planner;
-use enishi_state::ec2::Instance;
+use enishi_state::ec2::{Address, Instance, NetworkInterface};
 use enishi_state::{AccountId, Caller, Conflict, Read, Region, Scope, Timestamp, Tx, World};
 use enishi_wire::Fault;
 use serde_json::Value as Json;
@@ -258,6 +259,25 @@ impl Account {
     /// The first variable that has this value.
     pub(super) fn name_of(&self, value: &str) -> Option<&str> {
         self.variables.iter().find(|(_, bound)| bound == value).map(|(name, _)| &**name)
+    }
+
+    /// What an address that the cloud chose is called: `$name` if a variable has it, `$name.ip` if it is the first address of
+    /// an instance that a variable names. `Err` for an address without a name, nothing for what is none or was not chosen.
+    pub(super) fn address_name(&self, text: &str) -> Option<Result<String, ()>> {
+        let address = text.parse::<Ipv4Addr>().ok()?;
+        let holds = |row: &&NetworkInterface| {
+            row.auto_public_ip == Some(address) || row.addresses.iter().any(|private| private.ip == address)
+        };
+        let interface = self.world.all::<NetworkInterface>().find(holds);
+        if interface.is_none() && !self.world.all::<Address>().any(|row| row.public_ip == address) {
+            return None;
+        }
+        if let Some(variable) = self.name_of(text) {
+            return Some(Ok(format!("${variable}")));
+        }
+        let first = interface.filter(|row| row.primary_ip() == address);
+        let owner = first.and_then(|row| self.name_of(row.instance()?.as_str()));
+        Some(owner.map(|variable| format!("${variable}.ip")).ok_or(()))
     }
 
     /// Replaces every `$name` by its value.
