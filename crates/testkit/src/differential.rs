@@ -27,8 +27,10 @@ use crate::world::{WorldBuilder, random_step};
 
 /// New flows in each state of a world.
 const FLOWS: usize = 150;
-/// Candidates for each of them.
-const CANDIDATES: usize = 8;
+/// Candidates for each of them: enough that stages which decide few of them can still have their share.
+const CANDIDATES: usize = 20;
+/// How many flows that are delivered are chosen for one that a stage denies.
+const DELIVERED_SHARE: usize = 4;
 /// Earlier flows that go on after a change.
 const REVISITED: usize = 60;
 /// Changes of each world, after each of which packets are sent.
@@ -113,21 +115,23 @@ impl Differential {
     /// Flows to send: earlier ones, and of many new candidates some for each stage that decides one.
     fn choose(&mut self, subject: &mut Subject) -> Vec<Flow> {
         let random = &mut subject.random;
-        let mut flows: Vec<Flow> = (0..REVISITED).filter_map(|_| random.pick_any(&subject.sent)).collect();
+        let program = subject.network.program();
+        let earlier: Vec<_> =
+            subject.sent.iter().filter(|flow| program.namespaces.contains_key(&flow.from)).collect();
+        let mut flows: Vec<Flow> =
+            (0..REVISITED).filter_map(|_| random.pick_any(&earlier).cloned()).collect();
         flows.sort_by_key(|flow| (flow.packet, flow.from.clone()));
         flows.dedup();
-        let program = subject.network.program();
         let edges = Edges::of(program);
         let mut candidates: BTreeMap<String, Vec<Flow>> = BTreeMap::new();
         for n in 0..FLOWS * CANDIDATES {
             let flow = edges.flow(random, (subject.state * FLOWS * CANDIDATES + n) as u16);
             candidates.entry(decider(&walk(program, &flow))).or_default().push(flow);
         }
-        let stages = candidates.len();
         let most = flows.len() + FLOWS;
         while flows.len() < most && candidates.values().any(|of_stage| !of_stage.is_empty()) {
             for (stage, of_stage) in &mut candidates {
-                let share = if stage == DELIVERED { stages } else { 1 };
+                let share = if stage == DELIVERED { DELIVERED_SHARE } else { 1 };
                 flows.extend(of_stage.drain(of_stage.len().saturating_sub(share)..));
             }
         }
@@ -214,12 +218,14 @@ impl Differential {
 
 /// How [`decider`] calls it when nothing denied the packet.
 const DELIVERED: &str = "delivered";
+/// How it calls it when an instance got the packet that is not its destination.
+const MIDDLEBOX: &str = "middlebox";
 
 /// The stage that denied a packet, or how else it ended.
 fn decider(trace: &Trace) -> String {
     match (&trace.disposition, trace.denied_by()) {
         (_, Some(hop)) => hop.stage.to_string(),
-        (Disposition::DeliveredToMiddlebox { .. }, _) => "middlebox".to_owned(),
+        (Disposition::DeliveredToMiddlebox { .. }, _) => MIDDLEBOX.to_owned(),
         (Disposition::Loop, _) => "loop".to_owned(),
         _ if trace.is_accepted() => DELIVERED.to_owned(),
         _ => "unplugged".to_owned(),

@@ -63,8 +63,8 @@ impl Edges {
         let own = FIRST_OWN_PORT + n % 40_000;
         let port = if random.chance(6) { random.pick(&REPLACEABLE) } else { own };
         packet.transport = match (packet.transport, random.below(100)) {
-            (_, 0..4) => Transport::Other(47),
-            (_, 4..6) => Transport::Echo { id: port, reply: true },
+            (_, 0..7) => Transport::Other(47),
+            (_, 7..9) => Transport::Echo { id: port, reply: true },
             (Transport::Tcp(_, to), _) => Transport::Tcp(port, to),
             (Transport::Udp(_, to), _) => Transport::Udp(port, to),
             (Transport::Echo { reply, .. }, _) => Transport::Echo { id: port, reply },

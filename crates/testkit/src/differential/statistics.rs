@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use enishi_fabric::{Packet, Protocol};
+use enishi_fabric::{Packet, Protocol, Stage};
 
-use super::DELIVERED;
+use super::{DELIVERED, MIDDLEBOX};
 
 /// Counts of what was sent and what decided.
 #[derive(Debug, Clone, Default)]
@@ -31,23 +31,39 @@ impl Statistics {
         self.deciders.values().sum()
     }
 
-    /// The share of packets, in percent, that a stage denied; or that were `delivered`.
-    pub fn share(&self, decider: &str) -> f64 {
-        let count = self.deciders.get(decider).copied().unwrap_or_default();
-        100.0 * count as f64 / self.packets().max(1) as f64
-    }
-
     /// The share of packets, in percent, that were delivered.
     pub fn delivered(&self) -> f64 {
-        self.share(DELIVERED)
+        percent(self.count_of(DELIVERED), self.packets())
     }
+
+    /// The share of packets, in percent, that a stage denied.
+    pub fn denied(&self) -> f64 {
+        percent(self.all_denied(), self.packets())
+    }
+
+    /// The share of denied packets, in percent, that this stage denied.
+    pub fn denied_by(&self, stage: Stage) -> f64 {
+        percent(self.count_of(&stage.to_string()), self.all_denied())
+    }
+
+    fn all_denied(&self) -> usize {
+        self.packets() - self.count_of(DELIVERED) - self.count_of(MIDDLEBOX)
+    }
+
+    fn count_of(&self, decider: &str) -> usize {
+        self.deciders.get(decider).copied().unwrap_or_default()
+    }
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
 }
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} worlds, {} packets", self.worlds, self.packets())?;
         for (decider, count) in &self.deciders {
-            writeln!(f, "  {decider:<20} {count:>8} {:>5.1} %", self.share(decider))?;
+            writeln!(f, "  {decider:<20} {count:>8} {:>5.1} %", percent(*count, self.packets()))?;
         }
         for (protocol, count) in &self.protocols {
             writeln!(f, "  {:<20} {count:>8}", protocol.to_string())?;
