@@ -28,11 +28,7 @@ impl Edges {
             Role::Router(router) => Some(router),
             _ => None,
         });
-        let subnets = routers.clone().flat_map(|router| router.subnets.values());
-        // "We do not support broadcast in a VPC"; a host's own kernel refuses to send to it.
-        let broadcast: Vec<_> = subnets.map(|subnet| subnet.cidr.broadcast()).collect();
         let mut addresses: Vec<_> = routers.flat_map(blocks).flat_map(border).collect();
-        addresses.retain(|address| !broadcast.contains(address));
         addresses.sort();
         addresses.dedup();
         let gateways =
@@ -94,13 +90,14 @@ fn blocks(router: &Router) -> impl Iterator<Item = Cidr> {
     acls.map(|rule| rule.cidr).chain(peers).chain(routes).chain(subnets)
 }
 
-/// The first and last address of a block and those next to it, but for what no packet can have as its source.
+/// The first and last address of a block and those next to it, but for what no packet can have as its source. That includes
+/// broadcast addresses, which end in 255 in random worlds: "we do not support broadcast in a VPC".
 fn border(block: Cidr) -> impl Iterator<Item = Ipv4Addr> {
     let (first, last) = (u32::from(block.network()), u32::from(block.broadcast()));
     let near = [first.saturating_sub(1), first, first.saturating_add(1), last, last.saturating_add(1)];
     let usable = |address: &Ipv4Addr| {
-        let [first, ..] = address.octets();
-        first != 0 && first != 127 && first < 224
+        let [first, .., last] = address.octets();
+        first != 0 && first != 127 && first < 224 && last != 255
     };
     near.into_iter().map(Ipv4Addr::from).filter(usable)
 }
