@@ -15,7 +15,7 @@
 //! A host would answer a TCP or UDP packet to a closed port. The packets of [`Lab::send`] have wrong checksums on purpose: raw
 //! sockets still receive them, the protocols drop them in silence. Connection tracking is told not to mind.
 //!
-//! Needs the privileges that namespaces need: root, or `unshare --map-root-user --net`.
+//! Needs the privileges that namespaces need: root, or `unshare --map-root-user --net` with the loopback up.
 
 mod bytes;
 mod fence;
