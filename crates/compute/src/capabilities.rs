@@ -13,10 +13,15 @@
 //! `SYS_TIME`, `SYS_PTRACE`, `DAC_READ_SEARCH` (opening files by handle), `MKNOD`, `BPF` and `PERFMON`. As a user the same set
 //! is applied inside the user namespace.
 //!
+//! These rights hold in the user namespace of [`crate::guests`], which owns nothing but the instances' networks.
+//!
 //! `no_new_privs` is **not** set: it would break `su`, `sudo` and `sshd`'s PAM. The bounding set already keeps set-uid
 //! programs from more than root of the instance has.
 
+use std::os::fd::BorrowedFd;
+
 use crate::error::{Error, Step};
+use crate::guests;
 use crate::syscall::{drop_bounding, set_capabilities};
 
 /// Numbers from `linux/capability.h`.
@@ -37,10 +42,17 @@ const KEPT: [u32; 14] = [
     31, // SETFCAP
 ];
 
-/// Limits this process and all it will ever execute to the capabilities of an instance.
-pub(crate) fn confine() -> Result<(), Error> {
-    let kept = KEPT.iter().fold(0, |mask, capability| mask | 1 << capability);
-    for capability in (0..64).filter(|capability| !KEPT.contains(capability)) {
+/// Over a network namespace, and over all that the same user namespace owns.
+const NET_ADMIN: u32 = 12;
+
+/// Limits this process and all it will ever execute to the capabilities of an instance, in the user namespace of instances.
+/// Where there is none, root of an instance may not change its network: it could change the routers' as well.
+pub(crate) fn confine(user: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+    // First, since it gives back every capability, also those outside of the bounding set.
+    guests::enter(user)?;
+    let stays = |capability: u32| KEPT.contains(&capability) && (user.is_some() || capability != NET_ADMIN);
+    let kept = KEPT.iter().filter(|capability| stays(**capability)).fold(0, |mask, bit| mask | 1 << bit);
+    for capability in (0..64).filter(|capability| !stays(*capability)) {
         match drop_bounding(capability) {
             Ok(()) => {}
             // Past the last capability that this kernel knows.

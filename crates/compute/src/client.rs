@@ -9,7 +9,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::channel;
 use crate::error::{Error, ErrorKind, Step};
-use crate::protocol::{Event, ExecId, ExecSpec, Inventory, LaunchSpec, Message, Reply, Request, VERSION};
+use crate::protocol::{
+    Event, ExecId, ExecSpec, Inventory, LaunchSpec, Message, Owner, Reply, Request, VERSION,
+};
 
 /// A connection to the keeper. Blocking; a call takes what the keeper takes, usually well under a millisecond.
 ///
@@ -68,11 +70,12 @@ impl Client {
     }
 
     /// Makes a network namespace that lives until it is deleted or the keeper ends. Its `lo` is up, nothing else is set.
+    /// An instance can bind low ports, add addresses or set rules only in one that is of [`Owner::Instances`].
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`], [`ErrorKind::Limit`], or the kernel's refusal.
-    pub fn create_namespace(&mut self, name: &str) -> Result<OwnedFd, Error> {
-        let answer = self.call(&Request::CreateNamespace { name: name.to_owned() }, &[])?;
+    pub fn create_namespace(&mut self, name: &str, of: Owner) -> Result<OwnedFd, Error> {
+        let answer = self.call(&Request::CreateNamespace { name: name.to_owned(), of }, &[])?;
         answer.descriptor.ok_or_else(|| unexpected(&answer.reply))
     }
 

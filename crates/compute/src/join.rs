@@ -39,6 +39,8 @@ pub(crate) struct Door<'a> {
     pub(crate) env: Option<&'a BTreeMap<String, String>>,
     /// The init of the target.
     pub(crate) inside: BorrowedFd<'a>,
+    /// The user namespace of instances.
+    pub(crate) user: Option<BorrowedFd<'a>>,
     /// Standard streams; without, the command gets a terminal.
     pub(crate) streams: Option<[BorrowedFd<'a>; 3]>,
     pub(crate) report: BorrowedFd<'a>,
@@ -80,6 +82,7 @@ impl Door<'_> {
         // program (`/proc/PID/exe`): nobody there may look at or attach to it. Executing the command undoes this.
         nix::sys::prctl::set_dumpable(false).step("hide the command's preparation")?;
         let mut needed = vec![self.inside, self.report];
+        needed.extend(self.user);
         needed.extend(self.streams.into_iter().flatten());
         close_others(&needed);
         setns(self.inside, self.namespaces()).step("enter the target's namespaces")?;
@@ -114,7 +117,7 @@ impl Door<'_> {
         let _ = setgroups(&[Gid::from_raw(0)]);
         let home = match self.spec.target {
             Target::Instance(_) => {
-                if capabilities::confine().is_err() {
+                if capabilities::confine(self.user).is_err() {
                     return 126;
                 }
                 Path::new("/root")

@@ -32,6 +32,8 @@ pub(crate) struct Child<'a> {
     pub(crate) spec: &'a LaunchSpec,
     pub(crate) paths: &'a Paths,
     pub(crate) namespace: BorrowedFd<'a>,
+    /// The user namespace of instances.
+    pub(crate) user: Option<BorrowedFd<'a>>,
     pub(crate) report: BorrowedFd<'a>,
 }
 
@@ -50,7 +52,9 @@ impl Child<'_> {
     }
 
     fn prepare(&self) -> Result<Init, Error> {
-        close_others(&[self.namespace, self.report]);
+        let mut needed = vec![self.namespace, self.report];
+        needed.extend(self.user);
+        close_others(&needed);
         let console = OpenOptions::new()
             .create(true)
             .read(true)
@@ -64,7 +68,7 @@ impl Child<'_> {
         // Refused where a single uid is mapped; then there are no groups to get rid of that would count.
         let _ = setgroups(&[Gid::from_raw(0)]);
         prctl::set_name(c"init").step("name the init")?;
-        capabilities::confine()?;
+        capabilities::confine(self.user)?;
         // Our memory is a copy of the keeper's: nobody in the instance may look at it.
         prctl::set_dumpable(false).step("hide the init's memory")?;
         die_with_parent(self.report)?;

@@ -41,6 +41,7 @@ mod channel;
 mod client;
 mod command;
 mod error;
+mod guests;
 mod init;
 mod join;
 mod launch;
@@ -52,5 +53,6 @@ mod syscall;
 pub use client::{Client, Stdio};
 pub use error::{Error, ErrorKind, Refusal};
 pub use protocol::{
-    Event, ExecId, ExecSpec, ExitCause, InstanceReport, InstanceState, Inventory, LaunchSpec, RootFs, Target,
+    Event, ExecId, ExecSpec, ExitCause, InstanceReport, InstanceState, Inventory, LaunchSpec, Owner, RootFs,
+    Target,
 };

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel;
 use crate::error::{Error, Step};
+use crate::guests;
 use crate::link;
 use crate::rootfs;
 use crate::syscall::{SingleThread, spawn};
@@ -151,6 +152,12 @@ fn try_everything(thread: SingleThread, data_dir: &Path) -> Vec<Probe> {
     let network =
         unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace").and_then(|()| link::up_loopback());
     probes.push(Probe::new("network namespaces", "nothing works", network.map(|()| "made, lo is up".into())));
+    let guests = guests::attempt(thread).map(|()| "instances own their networks and no others".into());
+    probes.push(Probe::new(
+        "instances' user namespace",
+        "no NAT instances: root cannot set up a network",
+        guests,
+    ));
     probes.push(Probe::new("nf_tables", "no security groups, NACLs or NAT", nf_tables()));
     probes.push(Probe::new("overlay", "no instances", overlay(data_dir)));
     probes.push(Probe::new("proc", "no instances: a container around us masks /proc", proc(thread)));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Refusal};
 
 /// The version that both sides must speak; a daemon that finds an older keeper says so instead of guessing.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Upper bound of one message, bytes. User data (16 KiB, twice that in hex) and a page of the inventory fit well.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 /// Upper bound of descriptors in one message.
@@ -25,7 +25,7 @@ pub(crate) const PAGE: usize = 400;
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(crate) enum Request {
     Hello { version: u32 },
-    CreateNamespace { name: String },
+    CreateNamespace { name: String, of: Owner },
     OpenNamespace { name: String },
     DeleteNamespace { name: String },
     Inventory { namespaces_after: String, instances_after: String },
@@ -37,6 +37,16 @@ pub(crate) enum Request {
     Signal { exec: ExecId, signal: i32 },
     Subscribe,
     Shutdown,
+}
+
+/// Who may change what is in a network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// The keeper and the daemon alone: routers, gateways, the internet.
+    Keeper,
+    /// Root of the instance that lives in it as well.
+    Instances,
 }
 
 /// What the keeper says: the answer to request `seq`, or something that happened.

@@ -198,7 +198,9 @@ impl<N: Namespaces> Backend<N> {
         let wanted = Arc::new(render::state(program));
         let (fd, existed) = match self.namespaces.open(name) {
             Ok(fd) => (fd, true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.namespaces.create(name)?, false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (self.namespaces.create(program)?, false)
+            }
             Err(error) => return Err(error.into()),
         };
         let (mut live, listeners) = Live::open(fd, &self.visitor)?;

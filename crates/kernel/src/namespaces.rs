@@ -8,6 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use enishi_fabric::NamespaceName;
+use enishi_fabric::program::NamespaceProgram;
 use nix::sched::{CloneFlags, setns, unshare};
 
 /// Who makes network namespaces and keeps them alive.
@@ -17,8 +18,9 @@ use nix::sched::{CloneFlags, setns, unshare};
 pub trait Namespaces: Send {
     /// The names of all namespaces that exist.
     fn list(&mut self) -> io::Result<Vec<NamespaceName>>;
-    /// Makes a namespace. Fails with [`io::ErrorKind::AlreadyExists`] if there is one of this name.
-    fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd>;
+    /// Makes the namespace of a program. Root of an instance is to have rights over its own ([`enishi_fabric::program::Role::Host`]) and over no
+    /// other. Fails with [`io::ErrorKind::AlreadyExists`] if there is one of this name.
+    fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd>;
     /// Opens a namespace. Fails with [`io::ErrorKind::NotFound`] if there is none.
     fn open(&mut self, name: &NamespaceName) -> io::Result<OwnedFd>;
     /// Lets a namespace go, if there is one of this name; it ends when its last process and descriptor do.
@@ -36,13 +38,13 @@ impl Namespaces for PrivateNamespaces {
         Ok(self.held.keys().cloned().collect())
     }
 
-    fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
-        if self.held.contains_key(name) {
+    fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd> {
+        if self.held.contains_key(&program.name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let fd = unshared()?;
         let copy = fd.try_clone()?;
-        self.held.insert(name.clone(), fd);
+        self.held.insert(program.name.clone(), fd);
         Ok(copy)
     }
 

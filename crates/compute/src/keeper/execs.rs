@@ -120,6 +120,7 @@ impl Server {
             spec,
             env,
             inside: inside.pidfd.as_fd(),
+            user: self.guests.user(),
             streams,
             report: theirs.as_fd(),
             volatile: &self.paths.volatile,

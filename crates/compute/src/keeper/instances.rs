@@ -184,6 +184,7 @@ impl Server {
             spec: &spec,
             paths: &self.paths,
             namespace: namespace.as_fd(),
+            user: self.guests.user(),
             report: theirs.as_fd(),
         };
         let process = spawn(self.thread, launch::NAMESPACES, || child.run()).step("fork an instance")?;

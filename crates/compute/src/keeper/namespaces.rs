@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::error::{Error, ErrorKind, Step};
+use crate::guests::Guests;
 use crate::link;
 use crate::protocol::check_name;
 use crate::syscall::Process;
@@ -34,8 +35,8 @@ impl Namespaces {
         Ok(Self { pinned: BTreeMap::new(), home: current()? })
     }
 
-    /// Makes a namespace by moving into a new one and back home, which is ours and therefore always open to us.
-    pub(super) fn create(&mut self, name: &str) -> Result<OwnedFd, Error> {
+    /// Makes a namespace, of the instances if they are given.
+    pub(super) fn create(&mut self, name: &str, guests: Option<&Guests>) -> Result<OwnedFd, Error> {
         check_name("namespace name", name)?;
         if self.pinned.contains_key(name) {
             return Err(Error::refused(ErrorKind::AlreadyExists, format!("namespace {name} exists")));
@@ -46,13 +47,21 @@ impl Namespaces {
                 format!("there are already {MAX_NAMESPACES} namespaces"),
             ));
         }
-        unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace")?;
-        let made = link::up_loopback().and_then(|()| current());
-        setns(&self.home, CloneFlags::CLONE_NEWNET).step("return to the keeper's network namespace")?;
-        let fd = OwnedFd::from(made?);
+        let fd = match guests {
+            Some(guests) => guests.network()?,
+            None => self.make()?,
+        };
         let copy = fd.try_clone().step("duplicate a descriptor")?;
         self.pinned.insert(name.to_owned(), Namespace { fd, pod: None });
         Ok(copy)
+    }
+
+    /// By moving into a new one and back home, which is ours and therefore always open to us.
+    fn make(&self) -> Result<OwnedFd, Error> {
+        unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace")?;
+        let made = link::up_loopback().and_then(|()| current());
+        setns(&self.home, CloneFlags::CLONE_NEWNET).step("return to the keeper's network namespace")?;
+        Ok(OwnedFd::from(made?))
     }
 
     pub(super) fn get_mut(&mut self, name: &str) -> Result<&mut Namespace, Error> {

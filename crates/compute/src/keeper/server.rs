@@ -18,7 +18,8 @@ use super::instances::Instances;
 use super::namespaces::Namespaces;
 use crate::channel::{self, Datagram};
 use crate::error::{Error, ErrorKind, Refusal, Step};
-use crate::protocol::{Event, Inventory, PAGE, Reply, Request, VERSION};
+use crate::guests::Guests;
+use crate::protocol::{Event, Inventory, Owner, PAGE, Reply, Request, VERSION};
 use crate::rootfs::Base;
 use crate::syscall::SingleThread;
 
@@ -43,6 +44,7 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) thread: SingleThread,
+    pub(super) guests: Guests,
     pub(super) paths: Paths,
     pub(super) clients: Clients,
     pub(super) namespaces: Namespaces,
@@ -87,6 +89,7 @@ impl Server {
             .step("make a signalfd")?;
         let mut server = Self {
             thread,
+            guests: Guests::new(thread),
             clients: Clients::default(),
             namespaces: Namespaces::new()?,
             instances: Instances::default(),
@@ -175,8 +178,9 @@ impl Server {
             Request::Hello { .. } => {
                 Ok(Some((Reply::Hello { version: VERSION, pid: Pid::this().as_raw() }, None)))
             }
-            Request::CreateNamespace { name } => {
-                self.namespaces.create(&name).map(|fd| Some((Reply::Namespace, Some(fd))))
+            Request::CreateNamespace { name, of } => {
+                let guests = (of == Owner::Instances).then_some(&self.guests);
+                self.namespaces.create(&name, guests).map(|fd| Some((Reply::Namespace, Some(fd))))
             }
             Request::OpenNamespace { name } => {
                 self.namespaces.open(&name).map(|fd| Some((Reply::Namespace, Some(fd))))

@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use enishi_compute::{Client, Event, LaunchSpec, RootFs};
+use enishi_compute::{Client, Event, LaunchSpec, Owner, RootFs};
 
 use crate::lab::Lab;
 
 pub fn runs_user_data_once(lab: &mut Lab) {
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let script = "#!/bin/sh\necho \"id $(id -u) on $(hostname) with $GREETING\"\necho oops >&2\necho x >> /root/ran\nexit 3\n";
     let mut spec = LaunchSpec { user_data: script.into(), ..lab.spec("a", "ns") };
     spec.env.insert("GREETING".into(), "hello".into());
@@ -27,14 +27,14 @@ pub fn runs_user_data_once(lab: &mut Lab) {
 }
 
 pub fn names_user_data_that_it_does_not_run(lab: &mut Lab) {
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let spec = LaunchSpec { user_data: b"#cloud-config\nruncmd: [true]\n".to_vec(), ..lab.spec("a", "ns") };
     lab.client.launch(&spec).expect("launch");
     lab.console_says("a", "user data: #cloud-config is not run");
 }
 
 pub fn writes_the_files_of_an_instance(lab: &mut Lab) {
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let spec = LaunchSpec {
         authorized_keys: vec!["ssh-ed25519 AAAA me".into()],
         hosts: "127.0.0.1 localhost\n10.0.0.4 host-a\n".into(),
@@ -67,7 +67,7 @@ pub fn from_a_directory(lab: &mut Lab) {
     copy_with_libraries("/bin/cat", &image);
     fs::write(image.join("opt/release"), "of the image\n").expect("make the image");
     symlink("/etc", image.join("dev")).expect("make the image");
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let spec = LaunchSpec { root: RootFs::Directory(image.clone()), ..lab.spec("a", "ns") };
     lab.client.launch(&spec).expect("launch");
     assert_eq!(
@@ -95,7 +95,7 @@ pub fn serves_ssh(lab: &mut Lab) {
         "these tests need ssh-keygen (Debian: openssh-client)"
     );
     let public = fs::read_to_string(key.with_extension("pub")).expect("the public key");
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let spec = LaunchSpec { authorized_keys: vec![public], ..lab.spec("a", "ns") };
     lab.client.launch(&spec).expect("launch");
     let private = fs::read_to_string(&key).expect("the private key");

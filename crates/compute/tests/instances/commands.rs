@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 
-use enishi_compute::{Client, ExecSpec, Stdio, Target};
+use enishi_compute::{Client, ExecSpec, Owner, Stdio, Target};
 
 use crate::lab::{Lab, eventually};
 
@@ -69,7 +69,7 @@ pub fn get_a_terminal(lab: &mut Lab) {
 }
 
 pub fn run_in_a_bare_namespace(lab: &mut Lab) {
-    lab.client.create_namespace("internet").expect("create");
+    lab.client.create_namespace("internet", Owner::Keeper).expect("create");
     let bare = || Target::Namespace("internet".into());
     let links =
         lab.run(bare(), &["sh", "-c", "ls /sys/class/net; cat /proc/net/dev | tail -n +3 | cut -d: -f1"]);

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio as Piped};
 use std::time::Duration;
 
-use enishi_compute::{Client, Event, ExecSpec, LaunchSpec, RootFs, Stdio, Target, console, keeper, userns};
+use enishi_compute::{
+    Client, Event, ExecSpec, LaunchSpec, Owner, RootFs, Stdio, Target, console, keeper, userns,
+};
 use tempfile::TempDir;
 
 /// Long enough for a loaded machine; reached only when something is broken.
@@ -74,7 +76,7 @@ impl Lab {
     /// An instance in a namespace of its own.
     pub fn instance(&mut self, id: &str) -> LaunchSpec {
         let namespace = format!("ns-{id}");
-        self.client.create_namespace(&namespace).expect("create a namespace");
+        self.client.create_namespace(&namespace, Owner::Instances).expect("create a namespace");
         let spec = self.spec(id, &namespace);
         self.client.launch(&spec).expect("launch");
         spec

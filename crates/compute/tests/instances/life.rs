@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use enishi_compute::{Client, ErrorKind, Event, ExitCause, InstanceState, LaunchSpec, RootFs, Target};
+use enishi_compute::{Client, ErrorKind, Event, ExitCause, InstanceState, LaunchSpec, Owner, RootFs, Target};
 
 use crate::lab::Lab;
 
@@ -70,7 +70,7 @@ pub fn can_be_ended_from_inside(lab: &mut Lab) {
 
 pub fn a_stop_is_enforced(lab: &mut Lab) {
     lab.client.subscribe().expect("subscribe");
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let stubborn = "#!/bin/sh\ntrap '' TERM\necho ignoring\nwhile :; do sleep 1004; done\n";
     let spec = LaunchSpec { user_data: stubborn.into(), ..lab.spec("a", "ns") };
     lab.client.launch(&spec).expect("launch");
@@ -81,8 +81,8 @@ pub fn a_stop_is_enforced(lab: &mut Lab) {
 
 pub fn requests_that_make_no_sense_are_refused(lab: &mut Lab) {
     let spec = lab.instance("a");
-    assert_eq!(refusal(lab.client.create_namespace("ns-a")), ErrorKind::AlreadyExists);
-    assert_eq!(refusal(lab.client.create_namespace("../x")), ErrorKind::Invalid);
+    assert_eq!(refusal(lab.client.create_namespace("ns-a", Owner::Instances)), ErrorKind::AlreadyExists);
+    assert_eq!(refusal(lab.client.create_namespace("../x", Owner::Instances)), ErrorKind::Invalid);
     assert_eq!(refusal(lab.client.open_namespace("none")), ErrorKind::NotFound);
     assert_eq!(refusal(lab.client.delete_namespace("none")), ErrorKind::NotFound);
     assert_eq!(refusal(lab.client.delete_namespace("ns-a")), ErrorKind::InUse);
@@ -105,7 +105,7 @@ pub fn requests_that_make_no_sense_are_refused(lab: &mut Lab) {
 
 pub fn a_failed_launch_leaves_nothing(lab: &mut Lab) {
     lab.client.subscribe().expect("subscribe");
-    lab.client.create_namespace("ns").expect("create");
+    lab.client.create_namespace("ns", Owner::Instances).expect("create");
     let spec = LaunchSpec { root: RootFs::Directory("/no/such/directory".into()), ..lab.spec("a", "ns") };
     let error = lab.client.launch(&spec).expect_err("must fail");
     assert!(error.to_string().contains("/no/such/directory"), "{error}");
@@ -119,7 +119,7 @@ pub fn two_hundred_at_once(lab: &mut Lab) {
     let began = Instant::now();
     let names: Vec<String> = (0..200).map(|number| format!("i-{number:03}")).collect();
     for name in &names {
-        lab.client.create_namespace(name).expect("create");
+        lab.client.create_namespace(name, Owner::Instances).expect("create");
     }
     let namespaces = began.elapsed();
     let specs: Vec<LaunchSpec> = names.iter().map(|name| lab.spec(name, name)).collect();

@@ -50,6 +50,7 @@ const CASES: &[(&str, Case)] = &[
     ("safety::instances_are_apart", safety::instances_are_apart),
     ("safety::the_kernel_is_out_of_reach", safety::the_kernel_is_out_of_reach),
     ("safety::an_instance_owns_its_network", safety::an_instance_owns_its_network),
+    ("safety::an_instance_owns_no_other_network", safety::an_instance_owns_no_other_network),
     ("safety::strangers_are_turned_away", safety::strangers_are_turned_away),
     ("safety::nonsense_ends_the_connection", safety::nonsense_ends_the_connection),
     ("safety::shutdown_leaves_nothing", safety::shutdown_leaves_nothing),

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use enishi_compute::{Client, Error, ErrorKind};
+use enishi_compute::{Client, Error, ErrorKind, Owner};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use nix::unistd::Pid;
@@ -77,6 +77,30 @@ pub fn an_instance_owns_its_network(lab: &mut Lab) {
     assert!(!fs::read_to_string("/proc/net/dev").expect("the host's links").contains("v0:"));
 }
 
+pub fn an_instance_owns_no_other_network(lab: &mut Lab) {
+    lab.instance("a");
+    lab.instance("b");
+    let of = |lab: &mut Lab, id: &str| lab.ask(id, "readlink /proc/self/ns/user; cat /proc/self/uid_map");
+    let (a, b) = (of(lab, "a"), of(lab, "b"));
+    assert_eq!(a, b, "they share one user namespace");
+    let ours = fs::read_link("/proc/self/ns/user").expect("a namespace").display().to_string();
+    assert!(!a.contains(&ours), "it is not the keeper's: {a} {ours}");
+    // Someone of the keeper joins the instance's network to a router's, as the daemon does.
+    lab.client.create_namespace("router", Owner::Keeper).expect("create");
+    lab.client.launch(&lab.spec("r", "router")).expect("launch");
+    let router = enishi_compute::Target::Namespace("router".into());
+    let made = lab.run(router.clone(), &["ip", "link", "add", "e0", "type", "veth", "peer", "name", "e1"]);
+    assert_eq!(made.status, 0, "{made:?}");
+    // Even inside the router's network, root of an instance may look and no more.
+    for script in
+        ["ip link set e0 up", "ip link del e0", "ip addr add 10.0.0.1/24 dev e0", "nft add table ip x"]
+    {
+        let output = lab.sh("r", script);
+        assert_ne!(output.status, 0, "{script}: {output:?}");
+    }
+    assert_eq!(lab.run(router, &["ip", "link", "set", "e0", "up"]).status, 0);
+}
+
 pub fn strangers_are_turned_away(lab: &mut Lab) {
     lab.instance("a");
     // From inside: root of the instance is the same user. Its way to the socket is closed; were it open, its pid betrays it.
@@ -89,7 +113,7 @@ pub fn strangers_are_turned_away(lab: &mut Lab) {
         &[&program.display().to_string(), "connect", &socket],
     );
     assert!(inside.stdout.starts_with("refused"), "{inside:?}");
-    lab.client.create_namespace("bare").expect("create");
+    lab.client.create_namespace("bare", Owner::Keeper).expect("create");
     let bare = lab.run(
         enishi_compute::Target::Namespace("bare".into()),
         &[&program.display().to_string(), "connect", &socket],
@@ -131,7 +155,7 @@ pub fn shutdown_leaves_nothing(lab: &mut Lab) {
     lab.instance("a");
     lab.instance("b");
     lab.ask("a", "sleep 1005 >/dev/null 2>&1 &");
-    lab.client.create_namespace("bare").expect("create");
+    lab.client.create_namespace("bare", Owner::Keeper).expect("create");
     let left = lab
         .run(enishi_compute::Target::Namespace("bare".into()), &["sh", "-c", "sleep 1005 >/dev/null 2>&1 &"]);
     assert_eq!(left.status, 0);
@@ -152,7 +176,7 @@ pub fn shutdown_leaves_nothing(lab: &mut Lab) {
 pub fn nothing_survives_the_keeper(lab: &mut Lab) {
     lab.instance("a");
     lab.ask("a", "sleep 1006 >/dev/null 2>&1 &");
-    lab.client.create_namespace("bare").expect("create");
+    lab.client.create_namespace("bare", Owner::Keeper).expect("create");
     lab.run(enishi_compute::Target::Namespace("bare".into()), &["sh", "-c", "sleep 1006 >/dev/null 2>&1 &"]);
     let pids = everything_of(lab);
     kill(Pid::from_raw(lab.client.keeper_pid()), Signal::SIGKILL).expect("kill the keeper");

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use enishi_fabric::program::{Endpoint, Role};
+use enishi_fabric::program::{Endpoint, NamespaceProgram, Role};
 use enishi_fabric::{Mac, NamespaceName, Network, Program, Transport};
 use enishi_kernel::{Backend, Namespaces, PrivateNamespaces, Report};
 
@@ -39,8 +39,8 @@ impl Namespaces for Kept {
         self.0.lock().unwrap().list()
     }
 
-    fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
-        self.0.lock().unwrap().create(name)
+    fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd> {
+        self.0.lock().unwrap().create(program)
     }
 
     fn open(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {

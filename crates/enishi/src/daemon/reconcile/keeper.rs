@@ -8,8 +8,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context;
-use enishi_compute::{Client, Error, ErrorKind, keeper};
+use enishi_compute::{Client, Error, ErrorKind, Owner, keeper};
 use enishi_fabric::NamespaceName;
+use enishi_fabric::program::{NamespaceProgram, Role};
 use enishi_kernel::Namespaces;
 
 use super::mailbox::{Mailbox, News};
@@ -113,12 +114,14 @@ impl Namespaces for KeptNamespaces {
         Ok(inventory.namespaces.iter().map(|name| NamespaceName::new(name)).collect())
     }
 
-    fn create(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
+    fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd> {
+        let name = &program.name;
+        let owner = if matches!(program.role, Role::Host(_)) { Owner::Instances } else { Owner::Keeper };
         if self.doomed.contains(name) {
             self.client.delete_namespace(name.as_str()).map_err(into_io)?;
             self.doomed.remove(name);
         }
-        self.client.create_namespace(name.as_str()).map_err(into_io)
+        self.client.create_namespace(name.as_str(), owner).map_err(into_io)
     }
 
     fn open(&mut self, name: &NamespaceName) -> io::Result<OwnedFd> {
