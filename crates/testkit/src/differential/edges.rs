@@ -57,7 +57,9 @@ impl Edges {
             _ => {}
         }
         let own = FIRST_OWN_PORT + n % 40_000;
-        let port = if random.chance(6) { random.pick(&REPLACEABLE) } else { own };
+        // The model replaces a port by the lowest: a gateway that is asked for that one would meet itself, in the model alone.
+        let replaceable = random.chance(6) && packet.transport.destination_port() != Some(1024);
+        let port = if replaceable { random.pick(&REPLACEABLE) } else { own };
         packet.transport = match (packet.transport, random.below(100)) {
             (_, 0..7) => Transport::Other(47),
             (_, 7..9) => Transport::Echo { id: port, reply: true },
