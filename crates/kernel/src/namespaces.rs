@@ -18,8 +18,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 pub trait Namespaces: Send {
     /// The names of all namespaces that exist.
     fn list(&mut self) -> io::Result<Vec<NamespaceName>>;
-    /// Makes the namespace of a program. Root of an instance is to have rights over its own ([`enishi_fabric::program::Role::Host`]) and over no
-    /// other. Fails with [`io::ErrorKind::AlreadyExists`] if there is one of this name.
+    /// Makes the namespace of a program. Root of an instance gets rights over its own (a program with the role of a host) and
+    /// over no other. Fails with [`io::ErrorKind::AlreadyExists`] if there is one of this name.
     fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd>;
     /// Opens a namespace. Fails with [`io::ErrorKind::NotFound`] if there is none.
     fn open(&mut self, name: &NamespaceName) -> io::Result<OwnedFd>;

@@ -76,7 +76,8 @@ impl<'a> Port<'a> {
     }
 }
 
-/// Comes before tracking, so that a forged packet touches no flow. A source that is the router's own is always forged.
+/// Comes before tracking, so that a forged packet touches no flow. A source that is the router's own is
+/// always forged (an ICMP error, which no walk sends, may come back through a middlebox).
 fn source_check(
     journey: &mut Journey<'_>,
     namespace: &NamespaceProgram,

@@ -72,6 +72,8 @@ fn set_common_sysctls(state: &mut Network) {
         }
     }
     values.extend(links.map(|device| (format!("ipv4/neigh/{device}/proxy_delay"), "0")));
+    // A route in the packet would lead it past what was asked of its destination. Off for all is off for each.
+    values.push(("ipv4/conf/all/accept_source_route".to_owned(), "0"));
     for device in ["all", "default"] {
         values.push((format!("ipv6/conf/{device}/disable_ipv6"), "1"));
     }

@@ -34,6 +34,8 @@ use crate::netstate::{
     NatAddress, Network, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
 };
 
+/// Destination unreachable (fragmentation needed among them), time exceeded, parameter problem.
+const ICMP_ERRORS: [u8; 3] = [3, 11, 12];
 /// The part of a packet's mark that says which subnet it came from.
 const SUBNET_MASK: u32 = 0xff;
 /// The part of a packet's mark that says that it went through `source-check`.
@@ -47,6 +49,8 @@ const ENI_PRIORITY: u32 = 2000;
 
 pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
     set(state, "ipv4/ip_forward", 1);
+    // The router's own errors come back through a NAT gateway; what else has its source, `source-check` drops.
+    set(state, "ipv4/conf/all/accept_local", 1);
     // "Untracked connections" and "idle timeout" in the EC2 guide.
     set(state, "netfilter/nf_conntrack_tcp_timeout_established", 432_000);
     set(state, "netfilter/nf_conntrack_udp_timeout", 30);
@@ -193,12 +197,12 @@ impl Builder<'_> {
             Rule::new(
                 "source is the router's",
                 [
-                    Clause::Not(Field::Input, Value::Interface(loopback())),
                     Clause::In(vec![Field::Source], "services".into()),
-                    Clause::Then(Verdict::Drop),
+                    Clause::Then(Verdict::Jump("own-source".into())),
                 ],
             ),
         ];
+        self.own_source();
         if let Some(port) = &router.internet {
             let origin = port.origin.to_string();
             rules.push(Rule::new(
@@ -213,6 +217,29 @@ impl Builder<'_> {
         let mark = MarkSource::Map(vec![Field::Input], "subnets".into());
         rules.push(Rule::new("subnet of the sender", [Clause::SetMark(mark)]));
         self.base("source-check", Hook::Prerouting, ChainKind::Filter, -300, true, rules);
+    }
+
+    /// The router's own addresses are forged as a source, but for its ICMP errors: what it tells a NAT gateway or another
+    /// middlebox (fragmentation needed, time exceeded) is passed on to whom it concerns, under the same source.
+    fn own_source(&mut self) {
+        let errors = ICMP_ERRORS.map(|kind| member(Value::Byte(kind)));
+        self.set("icmp-errors", Set::of([Kind::Byte]).with(errors));
+        let internet = self.router.internet.iter();
+        let mut passed_on: Vec<_> = internet
+            .map(|port| Clause::Not(Field::Input, Value::Interface(port.interface.clone())))
+            .collect();
+        passed_on.extend([
+            Clause::Is(Field::Protocol, Value::Protocol(1)),
+            Clause::In(vec![Field::IcmpType], "icmp-errors".into()),
+            Clause::Then(Verdict::Return),
+        ]);
+        let own = [Clause::Is(Field::Input, Value::Interface(loopback())), Clause::Then(Verdict::Return)];
+        let rules = vec![
+            Rule::new("the router's own", own),
+            Rule::new("the router's error, passed on", passed_on),
+            Rule::new("source is the router's", [Clause::Then(Verdict::Drop)]),
+        ];
+        self.chain("own-source".to_owned(), rules);
     }
 
     fn acls(&mut self) {
