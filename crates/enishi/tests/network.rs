@@ -3,86 +3,10 @@
 mod harness;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use harness::{Daemon, first, until};
-
-/// A VPC with one subnet and a security group that admits nothing.
-struct Lab {
-    daemon: Daemon,
-    subnet: String,
-    group: String,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let daemon = Daemon::start();
-        let vpc = daemon.create_vpc("10.0.0.0/16");
-        let subnet = first(
-            &daemon.call(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.1.0/24")),
-            "subnetId",
-        );
-        let group = format!("Action=CreateSecurityGroup&GroupName=lab&GroupDescription=lab&VpcId={vpc}");
-        let group = first(&daemon.call(&group), "groupId");
-        Lab { daemon, subnet, group }
-    }
-
-    /// Starts an instance; answers its id and private address.
-    fn instance(&self, name: &str) -> (String, String) {
-        let xml = self.daemon.call(&format!(
-            "Action=RunInstances&ImageId=ami-0123456789abcdef0&InstanceType=t3.micro&MinCount=1&MaxCount=1&SubnetId={}\
-             &SecurityGroupId.1={}&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=Name\
-             &TagSpecification.1.Tag.1.Value={name}",
-            self.subnet, self.group
-        ));
-        (first(&xml, "instanceId"), first(&xml, "privateIpAddress"))
-    }
-
-    fn permit(&self, action: &str, port: u16) {
-        self.daemon.call(&format!(
-            "Action={action}&GroupId={}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort={port}\
-             &IpPermissions.1.ToPort={port}&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/16",
-            self.group
-        ));
-    }
-
-    /// Whether a TCP connection from the instance is accepted.
-    fn connects(&self, from: &str, to: &str, port: u16) -> bool {
-        let probe = format!("exec 3<>/dev/tcp/{to}/{port}");
-        self.daemon.run(&["exec", from, "--", "timeout", "1", "bash", "-c", &probe]).status.success()
-    }
-
-    /// A server in an instance that sends every line back.
-    fn echo_server(&self, instance: &str, port: u16) -> Server {
-        let script = format!(
-            "use IO::Socket::INET; $| = 1; my $s = IO::Socket::INET->new(LocalPort => {port}, Listen => 9, ReuseAddr => 1) \
-             or die $!; print \"ready\\n\"; while (my $c = $s->accept) {{ next if fork; $c->autoflush(1); \
-             while (<$c>) {{ print $c $_ }} exit }}"
-        );
-        let mut child = self
-            .daemon
-            .command(&["exec", instance, "--", "perl", "-e", &script])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe"))
-            .read_line(&mut line)
-            .expect("the server says something");
-        assert_eq!(line, "ready\n");
-        Server(child)
-    }
-}
-
-/// A command that ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use harness::lab::{Lab, Running};
+use harness::{first, until};
 
 #[test]
 fn two_instances_reach_each_other_as_their_group_says() {
@@ -135,7 +59,7 @@ fn a_connection_survives_the_death_of_the_daemon() {
         .expect("the command starts");
     let mut input = client.stdin.take().expect("a pipe");
     let mut output = BufReader::new(client.stdout.take().expect("a pipe"));
-    let _client = Server(client);
+    let _client = Running(client);
     let mut echo = |text: &str| {
         writeln!(input, "{text}").expect("a line is sent");
         let mut line = String::new();
@@ -196,7 +120,7 @@ fn what_is_deleted_by_hand_comes_back() {
     lab.daemon.settle();
     lab.permit("AuthorizeSecurityGroupIngress", 9);
     let _server = lab.echo_server(&web, 9);
-    let vpc = first(&lab.daemon.call(&format!("Action=DescribeSubnets&SubnetId.1={}", lab.subnet)), "vpcId");
+    let vpc = lab.network.vpc.clone();
     let in_router = |command: &[&str]| {
         let output = lab.daemon.run(&[&["exec", &vpc, "--"], command].concat());
         assert!(output.status.success(), "{command:?}: {output:?}");

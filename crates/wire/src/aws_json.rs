@@ -46,6 +46,9 @@ pub fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<V
     } else {
         serde_json::from_slice(body).map_err(|_| serialization("Unable to parse the request body as JSON"))?
     };
+    if !json.is_object() {
+        return Err(serialization("The request body is not a JSON object"));
+    }
     let value = Decoder { service }.value(id, None, json, 0)?;
     validate::check(service, id, &value, "ValidationException")?;
     Ok(value)

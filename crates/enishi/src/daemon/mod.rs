@@ -172,13 +172,16 @@ impl App {
         self.stop.send_replace(Some(stop));
     }
 
-    /// Waits until a change is on disk.
+    /// Waits until a change is on disk. One that is lost is no longer to be seen when its caller hears of it.
     pub async fn wait_durable(&self, generation: u64) -> Result<(), Fault> {
         let mut progress = self.progress.clone();
         let settled = progress.wait_for(|progress| progress.settles(generation).is_some()).await;
         match settled.map(|progress| progress.settles(generation)) {
             Ok(Some(true)) => Ok(()),
-            _ => Err(writer::not_durable()),
+            _ => {
+                self.writer.recover().await;
+                Err(writer::not_durable())
+            }
         }
     }
 

@@ -60,6 +60,7 @@ pub type Answer = Result<(enishi_wire::Value, Receipt), Fault>;
 enum Job {
     Change { caller: Caller, change: Change, reply: oneshot::Sender<Answer> },
     Reset { reply: oneshot::Sender<Result<Receipt, Fault>> },
+    Recover { reply: oneshot::Sender<()> },
 }
 
 /// The way to the writer thread.
@@ -112,6 +113,15 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Returns once no reader sees what a failed journal has lost.
+    pub async fn recover(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.submit(Job::Recover { reply }).is_ok() {
+            // A writer that stops ends its readers as well.
+            let _ = done.await;
+        }
+    }
+
     fn submit(&self, job: Job) -> Result<(), Fault> {
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => {
@@ -150,6 +160,9 @@ impl Thread {
                 }
                 Job::Reset { reply } => {
                     let _ = reply.send(ready.map(|()| self.reset()));
+                }
+                Job::Recover { reply } => {
+                    let _ = reply.send(());
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! Starts the real binary and talks to it. Everything it starts ends with the [`Daemon`].
 #![allow(dead_code)]
 
+pub mod lab;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,8 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Daemon {
     child: Child,
     address: SocketAddr,
-    directory: TempDir,
+    data_dir: PathBuf,
     arguments: Vec<String>,
+    /// A program and its arguments that the daemon is started through.
+    launcher: Vec<String>,
+    _directory: Option<TempDir>,
 }
 
 /// An HTTP answer.
@@ -49,12 +54,19 @@ impl Daemon {
     pub fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("enishi").tempdir().expect("a directory");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let (child, address) = spawn(directory.path(), &arguments);
-        Daemon { child, address, directory, arguments }
+        let data_dir = directory.path().to_owned();
+        let (child, address) = spawn(&[], &data_dir, &arguments);
+        Daemon { child, address, data_dir, arguments, launcher: Vec::new(), _directory: Some(directory) }
+    }
+
+    /// Starts the daemon through another program, with a data directory that only this program's children may see.
+    pub fn start_at(data_dir: PathBuf, launcher: Vec<String>) -> Self {
+        let (child, address) = spawn(&launcher, &data_dir, &[]);
+        Daemon { child, address, data_dir, arguments: Vec::new(), launcher, _directory: None }
     }
 
     pub fn data_dir(&self) -> &Path {
-        self.directory.path()
+        &self.data_dir
     }
 
     pub fn pid(&self) -> u32 {
@@ -68,7 +80,7 @@ impl Daemon {
     }
 
     pub fn restart(&mut self) {
-        (self.child, self.address) = spawn(self.directory.path(), &self.arguments);
+        (self.child, self.address) = spawn(&self.launcher, &self.data_dir, &self.arguments);
     }
 
     pub fn kill_and_restart(&mut self) {
@@ -78,7 +90,7 @@ impl Daemon {
 
     /// The command line, pointed at this daemon.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_enishi"));
+        let mut command = program(&self.launcher);
         command
             .args(arguments)
             .env("ENISHI_ENDPOINT", format!("http://{}", self.address))
@@ -104,7 +116,14 @@ impl Daemon {
         self.try_send(method, target, headers, body).expect("an answer")
     }
 
-    fn try_send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+    /// The same; `None` when the daemon is gone before it has answered.
+    pub fn try_send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Answer> {
         send(self.address, method, target, headers, body)
     }
 
@@ -173,7 +192,7 @@ impl Daemon {
 
     pub fn keeper_listens(&self) -> bool {
         // The keeper's socket is one of packets; what matters is whether somebody accepts.
-        let socket = self.directory.path().join("keeper.sock");
+        let socket = self.data_dir.join("keeper.sock");
         match UnixStream::connect(&socket) {
             Ok(_) => true,
             Err(error) => error.raw_os_error() == Some(nix::libc::EPROTOTYPE),
@@ -182,7 +201,7 @@ impl Daemon {
 
     /// Kills the keeper, and with it everything that it keeps.
     pub fn kill_keeper(&self) {
-        let lock = std::fs::canonicalize(self.directory.path().join("keeper.lock")).expect("a lock file");
+        let lock = std::fs::canonicalize(self.data_dir.join("keeper.lock")).expect("a lock file");
         let holds = |pid: &str| {
             let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
             files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file == lock)
@@ -217,14 +236,23 @@ impl Drop for Daemon {
             let _ = self.try_send("GET", "/_enishi/settle", &[], b"");
         }
         // Also ends a keeper whose daemon was killed.
-        let _ = self.command(&["down", "--data-dir"]).arg(self.directory.path()).output();
+        let _ = self.command(&["down", "--data-dir"]).arg(&self.data_dir).output();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn spawn(directory: &Path, arguments: &[String]) -> (Child, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_enishi"))
+/// The binary, started through a launcher if there is one.
+fn program(launcher: &[String]) -> Command {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_enishi");
+    let Some((first, rest)) = launcher.split_first() else { return Command::new(PROGRAM) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(PROGRAM);
+    command
+}
+
+fn spawn(launcher: &[String], directory: &Path, arguments: &[String]) -> (Child, SocketAddr) {
+    let mut child = program(launcher)
         .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(directory)
         .args(arguments)

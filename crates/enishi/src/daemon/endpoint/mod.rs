@@ -30,7 +30,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::App;
 use enishi_wire::limits;
@@ -46,6 +46,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Descriptors that connections leave for everything else, of 100: a network namespace takes several.
 const RESERVED_PERCENT: u64 = 40;
+
+/// Bodies up to this size are read whenever they come: nearly all requests are smaller.
+const SMALL_BODY: u64 = 64 * 1024;
+
+/// Bytes of larger bodies that are read at the same time; further ones wait their turn.
+const LARGE_BODIES: u64 = 64 * 1024 * 1024;
 
 /// Streams of one HTTP/2 connection at the same time.
 const STREAMS: u32 = 128;
@@ -134,14 +140,30 @@ async fn read_body(body: Incoming) -> Result<Bytes, Answer> {
         return Ok(Bytes::new());
     }
     let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large");
-    if body.size_hint().lower() > limits::BODY_BYTES as u64 {
+    let most = limits::BODY_BYTES as u64;
+    let size = body.size_hint();
+    if size.lower() > most {
         return Err(too_large());
     }
+    let _turn = turn(size.upper().unwrap_or(most).min(most)).await?;
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits::BODY_BYTES).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(plain(StatusCode::BAD_REQUEST, "the request body ended early")),
         Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "the request body took too long")),
+    }
+}
+
+/// Waits until a body of this size may be read: many large ones at once must not take all memory.
+async fn turn(size: u64) -> Result<Option<SemaphorePermit<'static>>, Answer> {
+    static LARGE: Semaphore = Semaphore::const_new((LARGE_BODIES / 1024) as usize);
+    if size <= SMALL_BODY {
+        return Ok(None);
+    }
+    let kibibytes = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, LARGE.acquire_many(kibibytes)).await {
+        Ok(Ok(turn)) => Ok(Some(turn)),
+        _ => Err(plain(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at the same time")),
     }
 }
 
