@@ -115,6 +115,8 @@ world! {
     subnet_cidr_reservations: ec2::SubnetCidrReservation,
     /// DHCP option sets.
     dhcp_options: ec2::DhcpOptions,
+    /// Volumes.
+    volumes: ec2::Volume,
     /// Route tables.
     route_tables: ec2::RouteTable,
     /// Internet gateways.

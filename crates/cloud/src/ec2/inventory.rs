@@ -44,8 +44,6 @@ none_of! {
         -> DescribePrefixListsResult, prefix_lists, "InvalidPrefixListId.NotFound", "prefix list ID";
     DescribeTransitGateways: describe_transit_gateways(DescribeTransitGatewaysRequest, filters, transit_gateway_ids)
         -> DescribeTransitGatewaysResult, transit_gateways, "InvalidTransitGatewayID.NotFound", "Transit Gateway";
-    DescribeVolumes: describe_volumes(DescribeVolumesRequest, filters, volume_ids)
-        -> DescribeVolumesResult, volumes, "InvalidVolume.NotFound", "volume";
     DescribeVpcEndpoints: describe_vpc_endpoints(DescribeVpcEndpointsRequest, filters, vpc_endpoint_ids)
         -> DescribeVpcEndpointsResult, vpc_endpoints, "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id";
     DescribeVpcPeeringConnections: describe_vpc_peering_connections(DescribeVpcPeeringConnectionsRequest, filters, vpc_peering_connection_ids)

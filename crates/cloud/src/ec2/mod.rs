@@ -26,6 +26,7 @@ mod route_table;
 mod security_group;
 mod subnet;
 mod tag;
+mod volume;
 mod vpc;
 
 use crate::registry::Registry;
@@ -53,5 +54,6 @@ pub(crate) fn register(on: &mut Registry) {
     security_group::register(on);
     subnet::register(on);
     tag::register(on);
+    volume::register(on);
     vpc::register(on);
 }

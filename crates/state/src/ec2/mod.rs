@@ -14,6 +14,7 @@ mod network_interface;
 mod route_table;
 mod security_group;
 mod subnet;
+mod volume;
 mod vpc;
 
 pub use address::{Address, AddressAssociation, AddressId, EipAssociationId, INTERNET_HOSTS, PUBLIC_POOL};
@@ -34,4 +35,5 @@ pub use network_interface::{
 pub use route_table::{Route, RouteTable, RouteTableAssociationId, RouteTableId, RouteTarget};
 pub use security_group::{RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId};
 pub use subnet::{Subnet, SubnetCidrReservation, SubnetCidrReservationId, SubnetId};
+pub use volume::{Volume, VolumeAttachment, VolumeId, VolumeModification, VolumeSpec};
 pub use vpc::{CidrAssociation, CidrAssociationId, RegionDefaults, RegionDefaultsKey, Tenancy, Vpc, VpcId};

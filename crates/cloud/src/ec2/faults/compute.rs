@@ -122,12 +122,34 @@ pub(crate) fn protected(instance: impl Display, verb: &str, attribute: &str) -> 
     ))
 }
 
+/// `InvalidInstanceAttributeValue`
+pub(crate) fn invalid_instance_attribute_value(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidInstanceAttributeValue", message)
+}
+
 /// `InvalidInstanceType`
 pub(crate) fn invalid_instance_type(types: &str) -> Fault {
     Fault::new(
         "InvalidInstanceType",
         format!("The following supplied instance types do not exist: [{types}]"),
     )
+}
+
+// ---- volumes ----
+
+/// `VolumeInUse`
+pub(crate) fn volume_in_use(volume: impl Display, instance: impl Display) -> Fault {
+    Fault::new("VolumeInUse", format!("Volume {volume} is currently attached to {instance}"))
+}
+
+/// `InvalidBlockDeviceMapping`
+pub(crate) fn invalid_block_device_mapping(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidBlockDeviceMapping", message)
+}
+
+/// `InvalidSnapshot.NotFound`
+pub(crate) fn invalid_snapshot_not_found(id: &str) -> Fault {
+    Fault::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."))
 }
 
 // ---- key pairs and images ----

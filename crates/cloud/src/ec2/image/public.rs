@@ -3,6 +3,9 @@
 //! Each is the host's own root under another name: instances of it run what the host runs. The description says so. Ids
 //! are made of the names, so they are the same in every run, account and region.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use enishi_api::ec2::Filter;
 use enishi_state::ec2::{Image, ImageId};
 use enishi_state::{AccountId, ResourceId, Scope, Timestamp};
@@ -10,7 +13,7 @@ use enishi_state::{AccountId, ResourceId, Scope, Timestamp};
 use super::super::filter::matches;
 
 /// The root device's name of what runs the host's root.
-pub(crate) const HOST_ROOT_DEVICE: &str = "/dev/xvda";
+const HOST_ROOT_DEVICE: &str = "/dev/xvda";
 /// 2026-01-15T00:00:00Z, when all of these were "published".
 const PUBLISHED: Timestamp = Timestamp(1_768_435_200_000);
 /// What takes the place of a wildcard in a name that nothing else fits.
@@ -44,6 +47,26 @@ const CATALOGUE: &[(&str, &str)] = &[
     (RED_HAT, "RHEL-9.6.0_HVM-20260115-x86_64-0-Hourly2-GP3"),
 ];
 
+/// The catalogue by id.
+static BY_ID: LazyLock<BTreeMap<ImageId, (&str, &str)>> = LazyLock::new(|| {
+    CATALOGUE.iter().filter_map(|&(owner, name)| Some((id_of(name)?, (owner, name)))).collect()
+});
+
+/// The name of the root device of an image that nobody registered.
+pub(crate) fn root_device(id: &ImageId) -> &'static str {
+    BY_ID.get(id).map_or(HOST_ROOT_DEVICE, |(owner, _)| root_device_of(owner))
+}
+
+/// The name of an image of the catalogue.
+pub(super) fn name_of(id: &ImageId) -> Option<&'static str> {
+    BY_ID.get(id).map(|(_, name)| *name)
+}
+
+/// Canonical's images have another name for it.
+fn root_device_of(owner: &str) -> &'static str {
+    if owner == CANONICAL { "/dev/sda1" } else { HOST_ROOT_DEVICE }
+}
+
 /// The alias of the owner of a public image: AWS, or a provider that it verified.
 pub(super) fn alias(row: &Image) -> Option<&'static str> {
     (row.root == "/" && row.public).then_some("amazon")
@@ -71,8 +94,7 @@ pub(super) fn matching(scope: &Scope, owners: &[String], filters: &[Filter]) -> 
 
 /// The image of an id that nobody registered: one of the catalogue, or the host's root without another name.
 pub(super) fn by_id(scope: &Scope, id: ImageId) -> Image {
-    let known =
-        CATALOGUE.iter().filter_map(|(owner, name)| image(scope, owner, name)).find(|row| row.id == id);
+    let known = BY_ID.get(&id).and_then(|(owner, name)| image(scope, owner, name));
     known.unwrap_or_else(|| host_image(scope, &format!("enishi-host-{id}"), id))
 }
 
@@ -81,11 +103,10 @@ const DESCRIPTION: &str =
 
 fn image(scope: &Scope, owner: &str, name: &str) -> Option<Image> {
     let account = AccountId::new(owner)?;
-    let root_device_name = if owner == CANONICAL { "/dev/sda1" } else { HOST_ROOT_DEVICE };
     let row = host_image(scope, name, id_of(name)?);
     Some(Image {
         scope: Scope { account, region: scope.region.clone() },
-        root_device_name: root_device_name.to_owned(),
+        root_device_name: root_device_of(owner).to_owned(),
         ..row
     })
 }

@@ -5,16 +5,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use enishi_api::ec2::{
     AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, EnclaveOptions,
-    InstanceAttribute, ModifyInstanceAttributeRequest, ModifyInstanceMaintenanceOptionsRequest,
-    ModifyInstanceMaintenanceOptionsResult, ResetInstanceAttributeRequest, ops,
+    InstanceAttribute, InstanceBlockDeviceMappingSpecification, ModifyInstanceAttributeRequest,
+    ModifyInstanceMaintenanceOptionsRequest, ModifyInstanceMaintenanceOptionsResult,
+    ResetInstanceAttributeRequest, ops,
 };
-use enishi_state::ec2::{Instance, InstanceState, NetworkInterface, Subnet};
+use enishi_state::ec2::{Instance, InstanceState, NetworkInterface, Subnet, Volume};
 use enishi_state::{Read, Tx};
 use enishi_wire::Fault;
 
 use super::super::instance_type::table;
 use super::super::network_interface::{groups, shape as interface_shape};
-use super::super::{faults, ids};
+use super::super::{faults, ids, volume};
 use super::launch::{self, decode_user_data, primary_interface};
 use super::shape;
 use crate::registry::Registry;
@@ -56,7 +57,7 @@ fn describe_instance_attribute(
             answer.instance_initiated_shutdown_behavior = text(behavior);
         }
         "rootDeviceName" => answer.root_device_name = text(shape::root_device_name(read.world, row)),
-        "blockDeviceMapping" => answer.block_device_mappings = Some(vec![]),
+        "blockDeviceMapping" => answer.block_device_mappings = Some(volume::mappings(read.world, row)),
         "productCodes" => answer.product_codes = Some(vec![]),
         "sourceDestCheck" => answer.source_dest_check = primary.and_then(|eni| flag(eni.source_dest_check)),
         "groupSet" => {
@@ -83,7 +84,9 @@ enum Change {
     UserData(Vec<u8>),
     ShutdownTerminates(bool),
     Groups(Vec<String>),
-    /// What is accepted and changes nothing: there are no volumes, and every instance has an ENA driver.
+    /// Which volumes go with the instance, by device.
+    DeleteOnTermination(Vec<(String, bool)>),
+    /// What is accepted and changes nothing: every instance has an ENA driver.
     Nothing,
 }
 
@@ -120,7 +123,10 @@ fn change(input: ModifyInstanceAttributeRequest) -> Result<Change, Fault> {
     if !input.groups.is_empty() {
         changes.push(Change::Groups(input.groups));
     }
-    if !input.block_device_mappings.is_empty() || input.ena_support.is_some() {
+    if !input.block_device_mappings.is_empty() {
+        changes.push(Change::DeleteOnTermination(deletions(input.block_device_mappings)));
+    }
+    if input.ena_support.is_some() {
         changes.push(Change::Nothing);
     }
     if input.kernel.is_some() || input.ramdisk.is_some() || input.sriov_net_support.is_some() {
@@ -133,6 +139,33 @@ fn change(input: ModifyInstanceAttributeRequest) -> Result<Change, Fault> {
         }
         (None, _) => Err(faults::invalid_parameter_combination("No attributes specified.")),
     }
+}
+
+/// What the mappings say of `DeleteOnTermination`.
+fn deletions(mappings: Vec<InstanceBlockDeviceMappingSpecification>) -> Vec<(String, bool)> {
+    let wanted = |mapping: InstanceBlockDeviceMappingSpecification| {
+        Some((mapping.device_name?, mapping.ebs?.delete_on_termination?))
+    };
+    mappings.into_iter().filter_map(wanted).collect()
+}
+
+fn delete_on_termination(tx: &mut Tx<'_>, row: &Instance, wanted: Vec<(String, bool)>) -> Result<(), Fault> {
+    for (device, deletes) in wanted {
+        let attached = volume::of_instance(tx.world(), &row.id);
+        let Some(id) =
+            attached.iter().find(|(_, found)| found.device == device).map(|(row, _)| row.id.clone())
+        else {
+            return Err(faults::invalid_instance_attribute_value(format!(
+                "No device is currently mapped at {device}"
+            )));
+        };
+        tx.modify::<Volume>(&id, |row| {
+            if let Some(attachment) = &mut row.attachment {
+                attachment.delete_on_termination = deletes;
+            }
+        });
+    }
+    Ok(())
 }
 
 fn named_change(attribute: &str, value: Option<&str>) -> Result<Change, Fault> {
@@ -184,6 +217,7 @@ fn apply(tx: &mut Tx<'_>, row: &Instance, change: Change) -> Result<(), Fault> {
             check_type(tx, row, &name)?;
             modify(tx, row, |row| row.instance_type = name);
         }
+        Change::DeleteOnTermination(wanted) => delete_on_termination(tx, row, wanted)?,
         Change::Nothing => {}
     }
     Ok(())

@@ -7,10 +7,10 @@ use enishi_wire::Fault;
 
 use super::super::address::association::{elastic_of, public_of};
 use super::super::describe::describe;
-use super::super::faults;
 use super::super::filter::{Field, Values, field};
 use super::super::network_interface::shape as interface_shape;
 use super::super::page::{self, Page};
+use super::super::{faults, volume};
 use super::shape;
 use crate::registry::Registry;
 
@@ -69,11 +69,25 @@ pub(super) const FILTERS: &[Field<Instance>] = &[
     field("availability-zone-id", |world, row, values| {
         values.maybe(world.get::<Subnet>(&row.subnet).map(|subnet| &subnet.zone_id));
     }),
-    field("block-device-mapping.attach-time", |_, _, _| {}),
-    field("block-device-mapping.delete-on-termination", |_, _, _| {}),
-    field("block-device-mapping.device-name", |_, _, _| {}),
-    field("block-device-mapping.status", |_, _, _| {}),
-    field("block-device-mapping.volume-id", |_, _, _| {}),
+    field("block-device-mapping.attach-time", |world, row, values| {
+        volume::of_instance(world, &row.id)
+            .iter()
+            .for_each(|(_, attachment)| values.add(time(attachment.since)));
+    }),
+    field("block-device-mapping.delete-on-termination", |world, row, values| {
+        volume::of_instance(world, &row.id)
+            .iter()
+            .for_each(|(_, attachment)| values.add(attachment.delete_on_termination));
+    }),
+    field("block-device-mapping.device-name", |world, row, values| {
+        volume::of_instance(world, &row.id).iter().for_each(|(_, attachment)| values.add(&attachment.device));
+    }),
+    field("block-device-mapping.status", |world, row, values| {
+        volume::of_instance(world, &row.id).iter().for_each(|_| values.add("attached"));
+    }),
+    field("block-device-mapping.volume-id", |world, row, values| {
+        volume::of_instance(world, &row.id).iter().for_each(|(volume, _)| values.add(&volume.id));
+    }),
     field("boot-mode", |_, _, _| {}),
     field("capacity-reservation-id", |_, _, _| {}),
     field("client-token", |_, row, values| values.maybe(row.client_token.as_ref())),

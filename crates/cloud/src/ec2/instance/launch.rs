@@ -13,6 +13,7 @@ use enishi_wire::Fault;
 use super::super::instance_type::table;
 use super::super::network_interface::shape::private_dns_name;
 use super::super::tag::NewTags;
+use super::super::volume::launch::Volumes;
 use super::super::{client_token, faults, ids, image, key_pair};
 use super::interfaces::Plan;
 use super::{credit, metadata, shape};
@@ -54,6 +55,7 @@ struct Launch {
     cpu_credits: Option<String>,
     resource_names: bool,
     subnet: Subnet,
+    volumes: Volumes,
 }
 
 fn launch(tx: &mut Tx<'_>, input: &RunInstancesRequest) -> Result<Vec<String>, Fault> {
@@ -77,6 +79,9 @@ fn launch(tx: &mut Tx<'_>, input: &RunInstancesRequest) -> Result<Vec<String>, F
         tags.attach(tx, "instance", row.id.as_str());
         for interface in &interfaces {
             tags.attach(tx, "network-interface", interface.as_str());
+        }
+        for volume in launch.volumes.carry_out(tx, &row) {
+            tags.attach(tx, "volume", volume.as_str());
         }
         made.push(row.id.to_string());
     }
@@ -123,6 +128,8 @@ fn check(tx: &mut Tx<'_>, input: &RunInstancesRequest, plan: &Plan) -> Result<La
         return Err(faults::invalid_enum(&instance_type, "InstanceType"));
     }
     check_architecture(world, &image, &instance_type)?;
+    let (device, kind) = image::root_volume(world, &image);
+    let volumes = Volumes::parse(device, kind, &input.block_device_mappings)?;
     let key = match input.key_name.as_deref() {
         None | Some("") => None,
         Some(name) => Some(key_pair::by_name(world, scope, name)?.clone()),
@@ -142,6 +149,7 @@ fn check(tx: &mut Tx<'_>, input: &RunInstancesRequest, plan: &Plan) -> Result<La
         cpu_credits,
         resource_names: has_resource_names(input, &subnet)?,
         subnet,
+        volumes,
     })
 }
 

@@ -23,7 +23,7 @@ use enishi_state::{Timestamp, Tx};
 use enishi_wire::Fault;
 
 use super::super::address::association;
-use super::super::{faults, ids, network_interface, tag};
+use super::super::{faults, ids, network_interface, tag, volume};
 use crate::registry::Registry;
 
 pub(super) fn register(on: &mut Registry) {
@@ -198,6 +198,7 @@ pub(crate) fn finish_terminate(tx: &mut Tx<'_>, instance: &InstanceId) {
         row.terminated = Some(now);
         row.private_dns_name = String::new();
     });
+    volume::release(tx, instance);
     for interface in interfaces(tx, instance) {
         let deletes =
             interface.attachment.as_ref().is_some_and(|attachment| attachment.delete_on_termination);

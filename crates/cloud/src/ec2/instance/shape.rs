@@ -14,7 +14,7 @@ use enishi_wire::Timestamp;
 use super::super::address::association::public_of;
 use super::super::instance_type::table;
 use super::super::network_interface::shape as interface_shape;
-use super::super::{image, tag};
+use super::super::{image, tag, volume};
 use super::lifecycle::state;
 use super::metadata;
 
@@ -59,7 +59,7 @@ pub(super) fn instance(world: &World, row: &Instance) -> api::Instance {
     let root_device = root_device_name(world, row);
     api::Instance {
         architecture: Some(architecture(world, row)),
-        block_device_mappings: Some(vec![]),
+        block_device_mappings: Some(volume::mappings(world, row)),
         client_token: Some(row.client_token.clone().unwrap_or_default()),
         ebs_optimized: Some(row.ebs_optimized),
         ena_support: Some(true),
@@ -133,7 +133,7 @@ pub(super) fn monitoring(row: &Instance) -> Monitoring {
 /// The name of its root device, from its image.
 pub(super) fn root_device_name(world: &World, row: &Instance) -> String {
     let of_image = world.get::<Image>(&row.image).map(|found| found.root_device_name.clone());
-    of_image.unwrap_or_else(|| image::HOST_ROOT_DEVICE.to_owned())
+    of_image.unwrap_or_else(|| image::public_root_device(&row.image).to_owned())
 }
 
 /// The architecture of its image; the host's image has the type's.

@@ -1,36 +1,8 @@
-# The core of a VPC, as a user would write it: applied, planned again (empty), destroyed.
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "3.39.0"
-    }
-  }
-}
-
-variable "endpoint" {
-  type = string
-}
-
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = false
-
-  endpoints {
-    ec2 = var.endpoint
-    sts = var.endpoint
-    iam = var.endpoint
-  }
-}
-
+# The core of a VPC, as a user would write it.
 resource "aws_vpc" "main" {
   cidr_block           = "10.0.0.0/16"
   enable_dns_hostnames = true
-  tags                 = { Name = "terraform" }
+  tags                 = { Name = var.changed ? "changed" : "terraform" }
 }
 
 resource "aws_vpc_ipv4_cidr_block_association" "more" {
