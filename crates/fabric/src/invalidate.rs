@@ -5,14 +5,18 @@
 //! group members and of an interface's groups purge nothing. Untracked flows need no purge, because every packet of theirs
 //! is judged; nor do network ACLs and routes, which judge and lead every packet; nor source and destination checks.
 //!
+//! One kind of route is more than a way: at the internet gateway a flow's first packet decides its translation, for good. So
+//! where a route begins or ceases to lead there, the flows that it leads start anew, as with AWS, whose gateway translates
+//! packet by packet.
+//!
 //! What must not outlive a change is an *address*: when it is taken from an interface, or a public address no longer
 //! stands for a private one, a tracked connection would carry packets to whoever has the address next, past its groups,
 //! or to the old owner of an Elastic IP. The purge belongs into the same apply as the change, before the API answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::program::{Eni, NamespaceProgram, NatGateway, Role, Router};
+use crate::program::{Eni, NamespaceProgram, NatGateway, Role, RouteTable, RouteTarget, Router};
 use crate::{Cidr, InterfaceName, NamespaceName, Origin, Packet};
 
 /// Tracked connections to end in one namespace.
@@ -22,6 +26,13 @@ pub enum Purge {
     All,
     /// Those that have this address anywhere: as source or destination, in the original or the reply tuple.
     Address(Ipv4Addr),
+    /// Those whose first packet went from one of these addresses to one of those.
+    Route {
+        /// The subnet that sends.
+        from: Cidr,
+        /// The destination of the route.
+        to: Cidr,
+    },
 }
 
 impl Purge {
@@ -32,6 +43,7 @@ impl Purge {
             Purge::Address(address) => {
                 [original.source, original.destination, reply.source, reply.destination].contains(&address)
             }
+            Purge::Route { from, to } => from.contains(original.source) && to.contains(original.destination),
         }
     }
 }
@@ -40,13 +52,17 @@ impl Purge {
 ///
 /// An interface keeps its address if the same ENI of the same owner still has it behind the same router interface.
 pub fn invalidate(old: &NamespaceProgram, new: &NamespaceProgram) -> Vec<Purge> {
+    let mut purges = Vec::new();
     let gone = match (&old.role, &new.role) {
-        (Role::Router(old), Role::Router(new)) => gone_from_router(old, new),
+        (Role::Router(old), Role::Router(new)) => {
+            purges.extend(led_elsewhere(old, new));
+            gone_from_router(old, new)
+        }
         (Role::NatGateway(old), Role::NatGateway(new)) if old.origin == new.origin => gone_from_nat(old, new),
         (Role::Host(_), Role::Host(_)) | (Role::Internet(_), Role::Internet(_)) => Vec::new(),
         _ => return vec![Purge::All],
     };
-    let mut purges: Vec<Purge> = gone.into_iter().map(Purge::Address).collect();
+    purges.extend(gone.into_iter().map(Purge::Address));
     purges.sort_unstable();
     purges.dedup();
     purges
@@ -64,6 +80,29 @@ fn gone_from_router(old: &Router, new: &Router) -> Vec<Ipv4Addr> {
         .filter(|&(&private, public)| mapped(new, private) != Some(public.address))
         .map(|(_, public)| public.address);
     private.chain(public).collect()
+}
+
+/// The routes of each subnet that lead to the internet gateway in one of the routers and elsewhere in the other.
+fn led_elsewhere(old: &Router, new: &Router) -> Vec<Purge> {
+    let mut purges = Vec::new();
+    for (mark, subnet) in &new.subnets {
+        let before = old.subnets.get(mark).and_then(|before| old.tables.get(&before.table));
+        let (Some(before), Some(after)) = (before, new.tables.get(&subnet.table)) else { continue };
+        if before.routes == after.routes {
+            continue;
+        }
+        let destinations: BTreeSet<Cidr> = before.routes.keys().chain(after.routes.keys()).copied().collect();
+        let changed = destinations.into_iter().filter(|to| leaves(before, *to) != leaves(after, *to));
+        purges.extend(changed.map(|to| Purge::Route { from: subnet.cidr, to }));
+    }
+    purges
+}
+
+/// Whether the addresses of a block are led to the internet gateway, as far as no longer prefix says otherwise.
+fn leaves(table: &RouteTable, block: Cidr) -> bool {
+    let covering = table.routes.iter().filter(|(destination, _)| destination.covers(block));
+    let longest = covering.max_by_key(|(destination, _)| destination.prefix());
+    longest.is_some_and(|(_, route)| route.target == RouteTarget::Internet)
 }
 
 /// Who has an address: the router's interface, the ENI, and whose it is.

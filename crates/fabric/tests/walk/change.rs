@@ -93,6 +93,38 @@ fn a_replaced_instance() {
     );
 }
 
+/// The private subnet with another table.
+fn routed(world: &World, routes: &str) -> World {
+    let without = world.without("subnet subnet-priv").with(&format!("table rtb-next vpc-1 {routes}"));
+    without.with("subnet subnet-priv vpc-1 10.0.2.0/24 rtb-next open")
+}
+
+/// "Enable internet access": with the Elastic IP and the route in place, the flow goes on under the public address. One that
+/// keeps its port would otherwise be dropped for as long as it lasts, since it once left untranslated, for the NAT gateway.
+#[test]
+fn a_route_that_leads_to_the_internet_gateway_instead() {
+    let call = "i-priv -> 198.18.0.9 udp/53";
+    let with_eip = web().with("eip eipalloc-priv 198.18.0.22 10.0.2.10 vpc-1");
+    let public = routed(&with_eip, "0.0.0.0/0=igw");
+    let mut network = with_eip.network();
+    assert_eq!(converse(&mut network, call).last_packet().source, Ipv4Addr::new(198, 18, 0, 21));
+    let block = |text: &str| text.parse().expect("a block");
+    let led = Purge::Route { from: block("10.0.2.0/24"), to: block("0.0.0.0/0") };
+    assert_eq!(purges(&with_eip, &public, "vpc-1"), [led]);
+    network.apply(public.program());
+    assert_eq!(converse(&mut network, call).last_packet().source, Ipv4Addr::new(198, 18, 0, 22));
+    assert_eq!(purges(&public, &with_eip, "vpc-1"), [led]);
+    network.apply(with_eip.program());
+    assert_eq!(converse(&mut network, call).last_packet().source, Ipv4Addr::new(198, 18, 0, 21));
+}
+
+/// Routes that lead elsewhere than to the gateway, before and after, end nothing.
+#[test]
+fn a_route_inside_the_vpc_ends_nothing() {
+    let after = routed(&web(), "0.0.0.0/0=nat-1 10.9.0.0/16=i-old");
+    assert_eq!(purges(&web(), &after, "vpc-1"), []);
+}
+
 #[test]
 fn a_moved_secondary_address() {
     let before = web().without("host i-old").with("host i-old subnet-pub 10.0.1.10,10.0.1.50 sg-web");
