@@ -3,7 +3,6 @@
 mod lab;
 
 use std::io::{Read, Write};
-use std::time::Duration;
 
 use enishi_fabric::Program;
 use lab::{Kept, Lab, World};
@@ -23,8 +22,6 @@ fn world() -> World {
          eip eip-1 198.18.0.20 10.0.1.10 vpc-1",
     )
 }
-
-const LIMIT: Duration = Duration::from_secs(1);
 
 #[test]
 fn vandalism_is_undone() {
@@ -49,9 +46,7 @@ fn vandalism_is_undone() {
     ] {
         assert!(lab.agrees("internet -> 198.18.0.20 udp/7"), "before {command}");
         lab.run(namespace, command);
-        let took =
-            lab.heal(|lab| lab.probe("internet -> 198.18.0.20 udp/7").is_some_and(|(_, answered)| answered));
-        assert!(took < LIMIT, "{command}: healed after {took:?}");
+        lab.heal(|lab| lab.probe("internet -> 198.18.0.20 udp/7").is_some_and(|(_, answered)| answered));
         assert!(lab.agrees("i-a -> 10.0.1.11 udp/7"), "after {command}");
         lab.reconcile();
     }

@@ -42,7 +42,7 @@ impl<'b> Entropy<'b> {
     }
 
     /// A value of that shape which its constraints allow. No structure and no list is empty: the form protocols cannot
-    /// say so.
+    /// say so. No text is empty either: EC2 takes an empty parameter as one that was not given.
     pub fn value(&mut self, service: &Service, id: ShapeId, depth: usize) -> Value {
         let shape = service.shape(id);
         match &shape.kind {
@@ -61,7 +61,7 @@ impl<'b> Entropy<'b> {
                 Value::String(values[self.below(values.len())].to_owned())
             }
             Kind::String(_) => {
-                let length = self.length(shape, 8);
+                let length = self.length(shape, 8).max(1);
                 Value::String((0..length).map(|_| LETTERS[self.below(LETTERS.len())]).collect())
             }
             Kind::Boolean => Value::Bool(self.byte() & 1 == 1),

@@ -22,6 +22,7 @@ pub use world::World;
 
 /// How long a packet that arrives may take, and how long one is waited for that does not.
 const PATIENCE: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// Namespaces that outlive a backend, as the daemon's keeper holds them.
@@ -91,9 +92,11 @@ impl Lab {
     pub fn heal(&mut self, mut healed: impl FnMut(&mut Lab) -> bool) -> Duration {
         let start = Instant::now();
         while !healed(self) {
-            let left = PATIENCE.checked_sub(start.elapsed()).expect("healed in time");
-            self.notices.recv_timeout(left).expect("the backend notices");
-            self.reconcile();
+            assert!(start.elapsed() < PATIENCE, "not healed in time");
+            // A probe can get lost on a busy machine though nothing is left to heal: look again without a notice, too.
+            if self.notices.recv_timeout(GLANCE).is_ok() {
+                self.reconcile();
+            }
         }
         start.elapsed()
     }
