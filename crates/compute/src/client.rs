@@ -13,6 +13,9 @@ use crate::protocol::{
     Event, ExecId, ExecSpec, Inventory, LaunchSpec, Message, Owner, Reply, Request, VERSION,
 };
 
+/// How long the keeper's process may take to end after its connections did.
+const KEEPER_END: Duration = Duration::from_secs(5);
+
 /// A connection to the keeper. Blocking; a call takes what the keeper takes, usually well under a millisecond.
 ///
 /// Commands started here are hung up when the connection closes; everything else lives on.
@@ -261,14 +264,19 @@ impl Client {
     /// When the connection fails before the keeper has answered.
     pub fn shutdown(mut self) -> Result<(), Error> {
         self.done(&Request::Shutdown)?;
-        // The end of the stream is the end of the keeper.
         loop {
             match self.receive() {
                 Ok(()) => {}
-                Err(Error::Disconnected) => return Ok(()),
+                Err(Error::Disconnected) => break,
                 Err(error) => return Err(error),
             }
         }
+        // The stream ends a moment before the process, whose namespaces the kernel still has to take apart.
+        let deadline = Instant::now() + KEEPER_END;
+        while !has_ended(self.keeper_pid) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn send_launch(&mut self, spec: &LaunchSpec) -> Result<u64, Error> {
@@ -372,4 +380,10 @@ fn unexpected(reply: &Reply) -> Error {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a process is gone, or only a number that its parent has not looked at yet.
+pub fn has_ended(pid: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }

@@ -50,7 +50,7 @@ mod protocol;
 mod rootfs;
 mod syscall;
 
-pub use client::{Client, Stdio};
+pub use client::{Client, Stdio, has_ended};
 pub use error::{Error, ErrorKind, Refusal};
 pub use protocol::{
     Event, ExecId, ExecSpec, ExitCause, InstanceReport, InstanceState, Inventory, LaunchSpec, Owner, RootFs,

@@ -38,6 +38,8 @@ pub struct Probe {
     pub detail: String,
     /// What does not work without it.
     pub cost: String,
+    /// Whether there is no network or no instance without it.
+    pub needed: bool,
 }
 
 impl Probe {
@@ -46,7 +48,11 @@ impl Probe {
             Ok(detail) => (true, detail),
             Err(error) => (false, error.to_string()),
         };
-        Self { name: name.into(), ok, detail, cost: cost.into() }
+        Self { name: name.into(), ok, detail, cost: cost.into(), needed: false }
+    }
+
+    fn needed(self) -> Self {
+        Self { needed: true, ..self }
     }
 }
 
@@ -57,7 +63,7 @@ pub fn all(data_dir: &Path) -> Vec<Probe> {
     let mut probes = vec![subordinate_ids(), sshd(), tun(), limits()];
     match try_in_child(data_dir) {
         Ok(tried) => probes.splice(0..0, tried).for_each(drop),
-        Err(error) => probes.insert(0, Probe::new("rights", "nothing works", Err(error))),
+        Err(error) => probes.insert(0, Probe::new("rights", "nothing works", Err(error)).needed()),
     }
     probes
 }
@@ -118,7 +124,7 @@ fn limits() -> Probe {
 }
 
 fn missing<T>(what: &str) -> Result<T, Error> {
-    Err(std::io::Error::from(std::io::ErrorKind::NotFound)).step(format!("{what} are needed"))
+    Err(std::io::Error::other("not there")).step(what)
 }
 
 /// Forks a child that gets the rights we would work with, and tries what needs them.
@@ -145,22 +151,25 @@ fn try_everything(thread: SingleThread, data_dir: &Path) -> Vec<Probe> {
         if costs.is_empty() { mode.to_string() } else { format!("{mode}: {}", costs.join("; ")) }
     });
     let able = described.is_ok();
-    let mut probes = vec![Probe::new("rights", "nothing works: neither root nor user namespaces", described)];
+    let rights = Probe::new("rights", "nothing works: neither root nor user namespaces", described);
+    let mut probes = vec![rights.needed()];
     if !able {
         return probes;
     }
     let network =
         unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace").and_then(|()| link::up_loopback());
-    probes.push(Probe::new("network namespaces", "nothing works", network.map(|()| "made, lo is up".into())));
+    probes.push(
+        Probe::new("network namespaces", "nothing works", network.map(|()| "made, lo is up".into())).needed(),
+    );
     let guests = guests::attempt(thread).map(|()| "instances own their networks and no others".into());
     probes.push(Probe::new(
         "instances' user namespace",
         "no NAT instances: root cannot set up a network",
         guests,
     ));
-    probes.push(Probe::new("nf_tables", "no security groups, NACLs or NAT", nf_tables()));
-    probes.push(Probe::new("overlay", "no instances", overlay(data_dir)));
-    probes.push(Probe::new("proc", "no instances: a container around us masks /proc", proc(thread)));
+    probes.push(Probe::new("nf_tables", "no security groups, NACLs or NAT", nf_tables()).needed());
+    probes.push(Probe::new("overlay", "no instances", overlay(data_dir)).needed());
+    probes.push(Probe::new("proc", "no instances: a container around us masks /proc", proc(thread)).needed());
     probes
 }
 
@@ -239,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_its_cost() {
         let probe = Probe::new("x", "no y", missing("z"));
-        assert!(!probe.ok && probe.detail.contains("z are needed") && probe.cost == "no y", "{probe:?}");
+        assert!(!probe.ok && probe.detail == "z: not there" && probe.cost == "no y", "{probe:?}");
     }
 
     #[test]

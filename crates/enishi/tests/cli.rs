@@ -37,6 +37,29 @@ fn every_command_explains_itself() {
 }
 
 #[test]
+fn without_a_command_the_help_is_shown() {
+    let output = Command::new(env!("CARGO_BIN_EXE_enishi"))
+        .env("ENISHI_ENDPOINT", "http://127.0.0.1:1")
+        .output()
+        .expect("the command runs");
+    assert_eq!(output.status.code(), Some(2));
+    let help = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+    assert!(help.contains("enishi tour") && !help.contains("keeper"), "{help}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named_once() {
+    for arguments in
+        [&["up", "--data-dir", "/proc/nope"][..], &["up", "--detach", "--data-dir", "/proc/nope"]]
+    {
+        let output = enishi(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("/proc/nope") && text.matches("os error").count() == 1, "{text}");
+    }
+}
+
+#[test]
 fn env_prints_exports_that_a_shell_can_read() {
     let output = enishi(&["env", "--endpoint", "http://127.0.0.1:4999"]);
     let script = format!("{}echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID", stdout(&output));

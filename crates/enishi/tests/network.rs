@@ -129,7 +129,7 @@ fn what_is_deleted_by_hand_comes_back() {
     in_router(&["nft", "flush", "ruleset"]);
     until("the rules are back", || in_router(&["nft", "list", "ruleset"]).contains("sgr-"));
     assert!(lab.connects("app", &web_ip, 9));
-    in_router(&["ip", "route", "del", &web_ip]);
+    in_router(&["ip", "route", "del", &web_ip, "table", "200"]);
     until("the route is back", || lab.connects("app", &web_ip, 9));
     let route = in_router(&["ip", "-o", "route", "get", &web_ip]);
     let device =

@@ -20,6 +20,8 @@ struct Finding {
     name: String,
     ok: bool,
     detail: String,
+    /// Whether nothing works without it.
+    needed: bool,
     /// What its absence costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<String>,
@@ -32,16 +34,21 @@ pub fn doctor(endpoint: &Endpoint, data_dir: &Path, output: Output) -> anyhow::R
         name: probe.name.to_string(),
         ok: probe.ok,
         detail: probe.detail,
-        cost: (!probe.ok).then(|| probe.cost.to_string()),
+        needed: probe.needed,
+        cost: (!probe.ok).then_some(probe.cost),
     }));
     let text: Vec<String> = findings.iter().map(line).collect();
-    let healthy = findings.iter().all(|finding| finding.ok);
+    let healthy = findings.iter().all(|finding| finding.ok || !finding.needed);
     output.print(&text.join("\n"), &json!({ "healthy": healthy, "findings": findings }))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn line(finding: &Finding) -> String {
-    let mark = if finding.ok { "ok     " } else { "missing" };
+    let mark = match (finding.ok, finding.needed) {
+        (true, _) => "ok     ",
+        (false, true) => "needed ",
+        (false, false) => "missing",
+    };
     let mut text = format!("{mark}  {:<24}  {}", finding.name, finding.detail);
     if let Some(cost) = &finding.cost {
         text.push_str(&format!("\n         {:<24}  {cost}", ""));
@@ -61,11 +68,12 @@ fn daemon(endpoint: &Endpoint) -> Finding {
                 status["mode"].as_str().unwrap_or_default()
             );
             let cost = (!ok).then(|| "`enishi status` says what it could not do".to_owned());
-            Finding { name, ok, detail, cost }
+            Finding { name, ok, detail, needed: true, cost }
         }
         Err(_) => Finding {
             name,
             ok: true,
+            needed: false,
             detail: format!("none answers at {endpoint}; `enishi up` starts one"),
             cost: None,
         },
@@ -77,12 +85,12 @@ fn owner(data_dir: &Path) -> Finding {
         Some(pid) => format!("{} is in use by process {pid}", data_dir.display()),
         None => format!("{} is free", data_dir.display()),
     };
-    Finding { name: "data directory".to_owned(), ok: true, detail, cost: None }
+    Finding { name: "data directory".to_owned(), ok: true, detail, needed: false, cost: None }
 }
 
 fn open_files() -> Finding {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
     let ok = most >= MANY_FILES;
     let cost = (!ok).then(|| "fewer connections at the same time; `ulimit -Hn` raises it".to_owned());
-    Finding { name: "open files".to_owned(), ok, detail: format!("at most {most}"), cost }
+    Finding { name: "open files".to_owned(), ok, detail: format!("at most {most}"), needed: false, cost }
 }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::daemon::{Auth, DataDir};
@@ -21,6 +21,9 @@ use output::{Output, Shown};
 
 /// Exit status of a command that could not do what it was asked.
 const FAILED: u8 = 1;
+
+/// Exit status of a command line that says nothing, as of one that cannot be understood.
+const USAGE: u8 = 2;
 
 /// Exit status of `enishi trace` when the packet does not pass.
 const BLOCKED: u8 = 3;
@@ -36,7 +39,7 @@ First steps:
 
 /// An AWS-compatible network cloud.
 #[derive(Debug, Parser)]
-#[command(name = "enishi", version, about = ABOUT, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "enishi", version, about = ABOUT, after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -91,6 +94,8 @@ enum Command {
     /// Show how the daemon is
     Status,
     /// Check what this machine can do, and say what is missing and what that costs
+    ///
+    /// Exit status 1 if nothing works without what is missing.
     Doctor(DataDirArgs),
     /// Remove every resource of every account
     Reset,
@@ -173,6 +178,11 @@ struct KeeperArgs {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        // Clap itself counts what the environment says as arguments.
+        let _ = Cli::command().print_help();
+        return ExitCode::from(USAGE);
+    }
     let cli = Cli::parse();
     let output = Output::new(cli.common.json);
     match run(cli, output) {
@@ -259,9 +269,11 @@ fn reset(endpoint: &Endpoint, output: Output) -> anyhow::Result<ExitCode> {
 mod tests {
     use clap::CommandFactory;
 
+    use super::Cli;
+
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

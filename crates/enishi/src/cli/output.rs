@@ -50,7 +50,7 @@ impl Output {
 
     /// Says why the command failed.
     pub fn failed(self, error: &anyhow::Error) {
-        let text = format!("{error:#}");
+        let text = sentence(error);
         let mut out = io::stderr();
         let _ = if self.json {
             writeln!(out, "{:#}", json!({ "error": text }))
@@ -58,6 +58,21 @@ impl Output {
             writeln!(out, "enishi: {text}")
         };
     }
+}
+
+/// The error and its causes, each said once: some errors name their cause themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }
 
 /// An object as `name  value` lines.
@@ -81,4 +96,13 @@ pub fn table(data: &Value) -> String {
         format!("{:<width$}  {value}", name.replace('_', " "))
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("no such file").context("/a: no such file").context("cannot start");
+        assert_eq!(super::sentence(&error), "cannot start: /a: no such file");
+    }
 }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use enishi_compute::{Client, userns};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup2_stdout, setsid};
 use serde_json::json;
@@ -165,6 +164,7 @@ fn tail(log: &Path, start: u64) -> String {
     let new = usize::try_from(start).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
     let text = String::from_utf8_lossy(new);
     let text = text.trim();
+    let text = text.strip_prefix("enishi: ").unwrap_or(text);
     if text.is_empty() { format!("see {}", log.display()) } else { text.to_owned() }
 }
 
@@ -201,18 +201,9 @@ pub fn end(endpoint: &Endpoint, path: &Path) -> anyhow::Result<bool> {
 
 fn wait_for_end(pid: i32) -> anyhow::Result<()> {
     let deadline = Instant::now() + END;
-    while !has_ended(pid) {
+    while !enishi_compute::has_ended(pid) {
         ensure!(Instant::now() < deadline, "process {pid} is still ending");
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
-}
-
-fn has_ended(pid: i32) -> bool {
-    if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
-        return true;
-    }
-    // A parent that has not looked yet keeps the number, not the process.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }

@@ -51,7 +51,7 @@ impl Disk {
         let pid = self.holder.0.id().to_string();
         let mut launcher = vec!["nsenter", "--target", &pid, "--mount"];
         if !nix::unistd::geteuid().is_root() {
-            launcher.push("--user");
+            launcher.extend(["--user", "--preserve-credentials"]);
         }
         launcher.push("--");
         launcher.into_iter().map(str::to_owned).collect()

@@ -69,7 +69,7 @@ pub struct Instances {
 impl Instances {
     /// Asks the keeper what there is.
     pub fn new(keeper: Keeper, files: &KeeperFiles, mailbox: Arc<Mailbox>) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(files.data_dir.join("console"))?;
+        std::fs::create_dir_all(files.consoles())?;
         let mut client = keeper.connect()?;
         let mut phases = BTreeMap::new();
         for report in client.inventory()?.instances {
@@ -206,6 +206,20 @@ impl Instances {
             }
             Err(error) => tracing::warn!(instance = id, %error, "an instance could not be rebooted"),
         }
+    }
+
+    /// Removes the consoles and boot files of instances that are no more, an hour after their end: as long as AWS shows
+    /// them.
+    pub fn sweep(&self, world: &World) -> std::io::Result<()> {
+        for file in std::fs::read_dir(self.files.consoles())? {
+            let path = file?.path();
+            let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+            let row = InstanceId::parse(id).ok().and_then(|id| world.get::<Instance>(&id));
+            if row.is_none() && !self.phases.contains_key(id) {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether every row is as it wants to be.

@@ -25,6 +25,11 @@ pub struct KeeperFiles {
 }
 
 impl KeeperFiles {
+    /// The directory of the consoles and boot files.
+    pub fn consoles(&self) -> PathBuf {
+        self.data_dir.join("console")
+    }
+
     /// The console of an instance.
     pub fn console(&self, instance: &str) -> PathBuf {
         console_file(&self.data_dir, instance)
@@ -32,7 +37,7 @@ impl KeeperFiles {
 
     /// The file that says which boot of an instance was started last.
     pub fn boot(&self, instance: &str) -> PathBuf {
-        self.data_dir.join("console").join(format!("{instance}.boot"))
+        self.consoles().join(format!("{instance}.boot"))
     }
 }
 

@@ -218,6 +218,9 @@ impl Thread {
         }
         let report = if self.audit_at <= Instant::now() {
             self.audit_at = Instant::now() + PERIOD;
+            errors.extend(
+                machine.instances.sweep(&self.world).map_err(|error| format!("consoles: {error}")).err(),
+            );
             machine.backend.audit(&self.program)
         } else {
             machine.backend.reconcile(&self.program)
