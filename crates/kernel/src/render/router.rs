@@ -9,6 +9,7 @@
 //! | `egress` | forward -20 | tracked? the sender's groups |
 //! | `ingress` | forward -10 | tracked? the receiver's groups |
 //! | `deliver` | forward 0 | destination check |
+//! | `igw-private` | forward 10 | internet gateway, out: a source that no public address stands for is dropped |
 //! | `igw-out` | postrouting 100, nat | internet gateway, out |
 //! | `igw-mapped` | postrouting 150 | internet gateway, out: what was not translated is dropped |
 //!
@@ -301,6 +302,8 @@ impl Builder<'_> {
         let mappings = &port.mappings;
         let public = mappings.values().map(|public| member(Value::Address(public.address)));
         self.set("igw-public", Set::of([Kind::Address]).with(public));
+        let private = mappings.keys().map(|private| member(Value::Address(*private)));
+        self.set("igw-private", Set::of([Kind::Address]).with(private));
         let to_private = map(mappings.iter().map(|(private, public)| (public.address, *private)).collect());
         self.set("igw-to-private", to_private);
         self.set(
@@ -314,6 +317,14 @@ impl Builder<'_> {
         let clauses = [Clause::Is(Field::Input, interface()), Clause::DestinationNat(to_private, None)];
         let rules = vec![Rule::new(origin.clone(), clauses)];
         self.base("igw-in", Hook::Prerouting, ChainKind::Nat, -100, true, rules);
+        // Before translation: afterwards a public address that somebody sends as his own could not be told from his.
+        let private_only = [
+            Clause::Is(Field::Output, interface()),
+            Clause::NotIn(vec![Field::Source], "igw-private".into()),
+            Clause::Then(Verdict::Drop),
+        ];
+        let rules = vec![Rule::new(origin.clone(), private_only)];
+        self.base("igw-private", Hook::Forward, ChainKind::Filter, 10, true, rules);
         let to_public = NatAddress::Map(vec![Field::Source], "igw-to-public".into());
         let clauses = [Clause::Is(Field::Output, interface()), Clause::SourceNat(to_public, None)];
         self.base(
