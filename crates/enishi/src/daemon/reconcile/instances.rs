@@ -5,6 +5,7 @@
 //! so a new daemon comes to the same conclusions.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,16 +211,19 @@ impl Instances {
 
     /// Removes the consoles and boot files of instances that are no more, an hour after their end: as long as AWS shows
     /// them.
-    pub fn sweep(&self, world: &World) -> std::io::Result<()> {
-        for file in std::fs::read_dir(self.files.consoles())? {
-            let path = file?.path();
-            let Some(id) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+    pub fn sweep(&self, world: &World) {
+        let directory = self.files.consoles();
+        let remains = |path: &Path| {
+            let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let row = InstanceId::parse(id).ok().and_then(|id| world.get::<Instance>(&id));
-            if row.is_none() && !self.phases.contains_key(id) {
-                std::fs::remove_file(&path)?;
+            row.is_some() || self.phases.contains_key(id)
+        };
+        let files = std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|file| file.path());
+        for file in files.filter(|file| !remains(file)) {
+            if let Err(error) = std::fs::remove_file(&file) {
+                tracing::warn!(file = %file.display(), %error, "a file of an instance that is no more stays");
             }
         }
-        Ok(())
     }
 
     /// Whether every row is as it wants to be.

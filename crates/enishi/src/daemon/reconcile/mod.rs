@@ -218,9 +218,7 @@ impl Thread {
         }
         let report = if self.audit_at <= Instant::now() {
             self.audit_at = Instant::now() + PERIOD;
-            errors.extend(
-                machine.instances.sweep(&self.world).map_err(|error| format!("consoles: {error}")).err(),
-            );
+            machine.instances.sweep(&self.world);
             machine.backend.audit(&self.program)
         } else {
             machine.backend.reconcile(&self.program)
@@ -264,6 +262,7 @@ impl Thread {
         let mailbox = self.mailbox.clone();
         let backend = Backend::new(KeptNamespaces::new(keeper.connect()?), move || mailbox.nudge())?;
         let instances = Instances::new(keeper, &self.files, self.mailbox.clone())?;
+        instances.sweep(&self.world);
         let metadata = MetadataService::new(self.runtime.clone(), self.writer.newest().clone());
         Ok(Machine { backend, instances, metadata })
     }
