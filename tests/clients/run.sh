@@ -28,6 +28,7 @@ run() {
 }
 
 run "boto3" python3 "$here/boto3_vpc.py" "$ENISHI_ENDPOINT"
+run "boto3: resources, waiters, paginators" python3 "$here/boto3_resources.py" "$ENISHI_ENDPOINT"
 run "AWS CLI: examples/public-private.sh" "$root/examples/public-private.sh"
 run "Terraform" bash "$here/terraform/run.sh"
 run "ssh" bash "$here/ssh.sh"

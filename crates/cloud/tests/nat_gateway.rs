@@ -112,7 +112,7 @@ fn a_deleted_gateway_frees_its_addresses_and_is_listed_for_an_hour() {
     lab.h.message::<ops::DescribeNatGateways>(
         input,
         "NatGatewayNotFound",
-        &format!("The Nat Gateway {id} was not found"),
+        &format!("NAT gateway {id} was not found"),
     );
 }
 
@@ -162,7 +162,7 @@ fn requests_are_checked_at_once() {
     let both = CreateNatGatewayRequest { allocation_id: Some(allocation), ..private(&lab) };
     lab.h.code::<ops::CreateNatGateway>(both, "InvalidParameterCombination");
     let nowhere = CreateNatGatewayRequest { subnet_id: text("subnet-00000000000000000"), ..private(&lab) };
-    lab.h.code::<ops::CreateNatGateway>(nowhere, "InvalidSubnetID.NotFound");
+    lab.h.code::<ops::CreateNatGateway>(nowhere, "InvalidSubnet");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn names_are_checked() {
         "InvalidGroup.Duplicate",
         &format!("The security group 'web' already exists for VPC '{vpc}'"),
     );
-    harness.code::<ops::CreateSecurityGroup>(request(&vpc, "default"), "InvalidGroup.Reserved");
+    harness.code::<ops::CreateSecurityGroup>(request(&vpc, "default"), "InvalidParameterValue");
     harness.code::<ops::CreateSecurityGroup>(request(&vpc, "sg-web"), "InvalidParameterValue");
     harness.code::<ops::CreateSecurityGroup>(request(&vpc, "wéb"), "InvalidParameterValue");
     harness.code::<ops::CreateSecurityGroup>(request("vpc-1", "web"), "InvalidVpcID.NotFound");

@@ -261,8 +261,8 @@ locals {
     type        = data.aws_ec2_instance_type.micro.default_vcpus == 2
     offering    = data.aws_ec2_instance_type_offering.small.instance_type == "t3.micro"
     vpc         = data.aws_vpc.by_tag.id == aws_vpc.main.id
-    vpcs        = tolist(data.aws_vpcs.all.ids) == [aws_vpc.main.id]
-    private     = tolist(data.aws_subnet_ids.private.ids) == [aws_subnet.main[1].id]
+    vpcs        = join(" ", data.aws_vpcs.all.ids) == aws_vpc.main.id
+    private     = join(" ", data.aws_subnet_ids.private.ids) == aws_subnet.main[1].id
     public      = data.aws_subnet.by_filter.id == aws_subnet.main[0].id
     table       = data.aws_route_table.by_subnet.id == aws_route_table.main.id
     tables      = length(data.aws_route_tables.all.ids) == 2
@@ -275,7 +275,7 @@ locals {
     acls        = length(data.aws_network_acls.main.ids) == 1
     dns         = data.aws_vpc_dhcp_options.main.domain_name == "ec2.internal"
     instance    = data.aws_instance.main.private_ip == aws_instance.main.private_ip
-    instances   = tolist(data.aws_instances.main.ids) == [aws_instance.main.id]
+    instances   = join(" ", data.aws_instances.main.ids) == aws_instance.main.id
     interface   = data.aws_network_interface.main.private_ip == aws_instance.main.private_ip
     interfaces  = length(data.aws_network_interfaces.main.ids) == 1
     root_volume = length(data.aws_ebs_volumes.main.ids) == 1

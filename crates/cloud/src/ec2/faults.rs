@@ -73,7 +73,12 @@ pub(crate) fn invalid_volume_not_found(ids: &str) -> Fault {
 
 /// `NatGatewayNotFound`
 pub(crate) fn nat_gateway_not_found(ids: &str) -> Fault {
-    Fault::new("NatGatewayNotFound", format!("The Nat Gateway {ids} was not found"))
+    Fault::new("NatGatewayNotFound", format!("NAT gateway {ids} was not found"))
+}
+
+/// `InvalidSubnet`: the subnet of a NAT gateway, which is looked up elsewhere than others.
+pub(crate) fn invalid_subnet(id: &str) -> Fault {
+    Fault::new("InvalidSubnet", format!("Subnet {id} was not found"))
 }
 
 /// Declares faults of ids: one that an id has the wrong form, with the prefix that it should have.
@@ -97,6 +102,7 @@ malformed! {
     invalid_security_group_rule_id_malformed: "InvalidSecurityGroupRuleId.Malformed", "sgr";
     invalid_instance_id_malformed: "InvalidInstanceID.Malformed", "i";
     invalid_amiid_malformed: "InvalidAMIID.Malformed", "ami";
+    invalid_volume_id_malformed: "InvalidVolumeID.Malformed", "vol";
 }
 
 /// `InvalidID`: an id of no known kind.
@@ -383,9 +389,9 @@ pub(crate) fn invalid_group_duplicate(name: &str, vpc: impl Display) -> Fault {
     )
 }
 
-/// `InvalidGroup.Reserved`
-pub(crate) fn invalid_group_reserved(name: &str) -> Fault {
-    Fault::new("InvalidGroup.Reserved", format!("The security group '{name}' is reserved"))
+/// `InvalidParameterValue`: the default group's name.
+pub(crate) fn reserved_group_name(name: &str) -> Fault {
+    invalid_parameter_value(format!("Cannot use reserved security group name: {name}"))
 }
 
 /// `CannotDelete`: the default security group.

@@ -77,7 +77,7 @@ resources! {
     NatGateway, "nat", "natgateway", nat_gateway_not_found;
     NetworkInterface, "eni", "network-interface", invalid_network_interface_id_not_found;
     Instance, "i", "instance", invalid_instance_id_not_found, invalid_instance_id_malformed;
-    Volume, "vol", "volume", invalid_volume_not_found;
+    Volume, "vol", "volume", invalid_volume_not_found, invalid_volume_id_malformed;
     KeyPair, "key", "key-pair", invalid_key_pair_id_not_found;
     Image, "ami", "image", invalid_amiid_not_found, invalid_amiid_malformed;
 }

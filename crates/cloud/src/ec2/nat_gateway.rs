@@ -68,8 +68,8 @@ fn check(tx: &Tx<'_>, input: &CreateNatGatewayRequest) -> Result<Checked, Fault>
         return Err(faults::unsupported_operation("Regional NAT gateways are not supported by Enishi yet."));
     }
     let scope = &tx.caller().scope;
-    let id = input.subnet_id.as_deref();
-    let subnet = ids::find_required::<Subnet>(tx.world(), scope, "subnetId", id)?.clone();
+    let id = input.subnet_id.as_deref().ok_or_else(|| faults::missing_parameter("subnetId"))?;
+    let subnet = ids::find::<Subnet>(tx.world(), scope, id).map_err(|_| faults::invalid_subnet(id))?.clone();
     let connectivity = connectivity(input)?;
     let mut allocations = Vec::new();
     for id in input.allocation_id.iter().chain(&input.secondary_allocation_ids) {

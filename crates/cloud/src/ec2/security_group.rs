@@ -299,7 +299,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
         return Err(faults::missing_parameter("groupName"));
     }
     if name == DEFAULT {
-        return Err(faults::invalid_group_reserved(name));
+        return Err(faults::reserved_group_name(name));
     }
     if name.starts_with("sg-") {
         return Err(faults::invalid_value("groupName", name, "Group names may not be in the format sg-*."));
