@@ -57,11 +57,7 @@ impl Client {
             Self { socket, keeper_pid: 0, next_seq: 1, replies: VecDeque::new(), events: VecDeque::new() };
         match client.call(&Request::Hello { version: VERSION }, &[])?.reply {
             Reply::Hello { version: VERSION, pid } => client.keeper_pid = pid,
-            Reply::Hello { version, .. } => {
-                return Err(Error::Protocol(format!(
-                    "the keeper speaks version {version}, this program {VERSION}"
-                )));
-            }
+            Reply::Hello { pid, .. } => return Err(Error::OtherVersion { pid }),
             other => return Err(unexpected(&other)),
         }
         Ok(client)

@@ -22,6 +22,14 @@ pub enum Error {
     /// The keeper has closed the connection.
     #[error("the keeper has closed the connection")]
     Disconnected,
+    /// The keeper was started by another version of this program, and its instances with it.
+    #[error(
+        "the keeper, process {pid}, is of another version of Enishi; `enishi down` ends it and its instances"
+    )]
+    OtherVersion {
+        /// The keeper's process.
+        pid: i32,
+    },
     /// The other side sent something that is not a message of this version.
     #[error("not a message of the keeper protocol: {0}")]
     Protocol(String),
@@ -33,7 +41,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.kind,
             Self::Disconnected => ErrorKind::Disconnected,
-            Self::Io { .. } | Self::Protocol(_) => ErrorKind::Failed,
+            Self::Io { .. } | Self::OtherVersion { .. } | Self::Protocol(_) => ErrorKind::Failed,
         }
     }
 

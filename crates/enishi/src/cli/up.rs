@@ -180,23 +180,29 @@ pub fn down(endpoint: &Endpoint, path: &Path, output: Output) -> anyhow::Result<
 pub fn end(endpoint: &Endpoint, path: &Path) -> anyhow::Result<bool> {
     let answered = endpoint.tell("/_enishi/down").ok().and_then(|answer| answer["pid"].as_i64());
     let pid = answered.and_then(|pid| i32::try_from(pid).ok());
-    match pid.or_else(|| DataDir::owner(path)) {
-        Some(pid) => {
-            if answered.is_none() {
-                // It listens elsewhere; an interrupt means the same.
-                kill(Pid::from_raw(pid), Signal::SIGINT).context("cannot end the daemon")?;
-            }
-            wait_for_end(pid)?;
-            Ok(true)
-        }
-        None => match Client::connect(&keeper_socket(path)) {
-            Ok(keeper) => {
-                keeper.shutdown().context("cannot end the keeper")?;
-                Ok(true)
-            }
-            Err(_) => Ok(false),
-        },
+    let Some(pid) = pid.or_else(|| DataDir::owner(path)) else { return end_keeper(path) };
+    if answered.is_none() {
+        // It listens elsewhere; an interrupt means the same.
+        kill(Pid::from_raw(pid), Signal::SIGINT).context("cannot end the daemon")?;
     }
+    wait_for_end(pid)?;
+    // One that the daemon could not talk to.
+    end_keeper(path)?;
+    Ok(true)
+}
+
+/// Ends the keeper of a data directory; whether there was one.
+fn end_keeper(path: &Path) -> anyhow::Result<bool> {
+    match Client::connect(&keeper_socket(path)) {
+        Ok(keeper) => keeper.shutdown().context("cannot end the keeper")?,
+        Err(enishi_compute::Error::OtherVersion { pid }) => {
+            // Nothing outlives it, however it ends.
+            kill(Pid::from_raw(pid), Signal::SIGKILL).context("cannot end the keeper")?;
+            wait_for_end(pid)?;
+        }
+        Err(_) => return Ok(false),
+    }
+    Ok(true)
 }
 
 fn wait_for_end(pid: i32) -> anyhow::Result<()> {
