@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -58,6 +59,7 @@ pub fn run(args: &[String]) -> Result<()> {
             steps.iter().map(|(step, _)| *step).collect::<Vec<_>>().join(", ")
         );
     }
+    BEFORE.get_or_init(|| daemons().unwrap_or_default());
     for (name, step) in steps.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         eprintln!("\n== {name}");
         let start = Instant::now();
@@ -140,22 +142,32 @@ fn clients(root: &Path) -> Result<()> {
     )
 }
 
+/// Enishi's processes that ran before the checks did: the user's own.
+static BEFORE: OnceLock<Vec<String>> = OnceLock::new();
+
 /// Nothing that the tests started may be left.
 fn leftovers(_: &Path) -> Result<()> {
-    let mut left = Vec::new();
+    let before = BEFORE.get().map(Vec::as_slice).unwrap_or_default();
+    let left: Vec<String> = daemons()?.into_iter().filter(|process| !before.contains(process)).collect();
+    if !left.is_empty() {
+        bail!("processes left behind: {}", left.join(", "));
+    }
+    Ok(())
+}
+
+/// Running daemons and keepers, as process id and program.
+fn daemons() -> Result<Vec<String>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Ok(command) = fs::read(entry.path().join("cmdline")) else { continue };
         let mut words = command.split(|byte| *byte == 0);
         let program = words.next().map(|word| String::from_utf8_lossy(word).into_owned()).unwrap_or_default();
         let ours = Path::new(&program).file_name() == Some(OsStr::new("enishi"));
         if ours && words.any(|word| word == b"keeper" || word == b"up") {
-            left.push(format!("{} {program}", entry.file_name().to_string_lossy()));
+            found.push(format!("{} {program}", entry.file_name().to_string_lossy()));
         }
     }
-    if !left.is_empty() {
-        bail!("processes left behind: {}", left.join(", "));
-    }
-    Ok(())
+    Ok(found)
 }
 
 fn target(root: &Path) -> PathBuf {
