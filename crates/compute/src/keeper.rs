@@ -26,6 +26,7 @@ use std::process::{Command, exit};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
@@ -164,6 +165,7 @@ fn isolate(paths: &Paths) -> Result<(), Error> {
 /// Leaves the session and the standard streams of whoever started us.
 fn detach(log: &File) -> Result<(), Error> {
     setsid().step("start a session")?;
+    prctl::set_name(c"enishi-keeper").step("name the keeper")?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").step("open /dev/null")?;
     dup2_stdin(null.as_fd()).step("redirect standard input")?;
     dup2_stdout(log.as_fd()).step("redirect standard output")?;

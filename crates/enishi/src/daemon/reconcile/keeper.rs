@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -58,9 +59,15 @@ impl Keeper {
     /// Finds the keeper or starts it, and listens to it from now on.
     pub fn ensure(files: &KeeperFiles, mailbox: &Arc<Mailbox>) -> anyhow::Result<Self> {
         let is_new = Client::connect(&files.socket).is_err();
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut command = Command::new(program);
-        command.arg("keeper").arg("--socket").arg(&files.socket).arg("--data-dir").arg(&files.data_dir);
+        // What runs, not what its path names: an upgrade replaces the file under a running daemon.
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg0("enishi")
+            .arg("keeper")
+            .arg("--socket")
+            .arg(&files.socket)
+            .arg("--data-dir")
+            .arg(&files.data_dir);
         let mut client = keeper::ensure(&files.socket, &mut command).context("cannot start the keeper")?;
         client.subscribe().context("cannot listen to the keeper")?;
         let mailbox = mailbox.clone();
