@@ -239,6 +239,17 @@ impl Drop for Daemon {
         let _ = self.command(&["down", "--data-dir"]).arg(&self.data_dir).output();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        permit_removal(&self.data_dir);
+    }
+}
+
+/// Gives the directories that a daemon left behind the permission bits that removing them takes.
+fn permit_removal(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700));
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        permit_removal(&entry.path());
     }
 }
 
