@@ -1,7 +1,7 @@
 //! A real DNS: authoritative answers with Route 53's routing policies.
 //!
 //! A [`Store`] holds zones compiled to one immutable snapshot, the [`Authority`]; changes swap in the next one. The core turns
-//! the bytes of a query into those of its answer without I/O; `server` moves them between sockets that are handed in.
+//! the bytes of a query into those of its answer without I/O; [`server`] moves them between sockets that are handed in. [`zonefile`] reads and writes BIND's zone files.
 
 pub mod answer;
 pub mod authority;
@@ -18,6 +18,7 @@ mod rrset;
 pub mod server;
 mod table;
 mod zone;
+pub mod zonefile;
 
 pub use answer::{Client, ExplainedRecord, Explanation, Outcome, Transport};
 pub use authority::{Authority, Edit, Store, ViewId};

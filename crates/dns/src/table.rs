@@ -46,11 +46,6 @@ impl<T: Named> NameTable<T> {
         self.length
     }
 
-    /// Whether there is no name.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     /// The value whose name is a suffix of `name`, after `skip` labels.
     pub fn get(&self, name: &Folded, skip: usize) -> Option<&Arc<T>> {
         let wanted = name.suffix(skip);
@@ -94,15 +89,6 @@ impl<T: Named> NameTable<T> {
         let (_, value) = slots.swap_remove(at);
         self.length -= 1;
         Some(value)
-    }
-
-    /// Every value, in no order.
-    pub fn values(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.groups
-            .iter()
-            .flat_map(|group| group.iter())
-            .flat_map(|shard| shard.iter())
-            .map(|(_, value)| value)
     }
 
     fn place(&self, hash: u64) -> (usize, usize) {
@@ -169,6 +155,5 @@ mod tests {
             assert_eq!(old.get(&name, 0).map(|entry| entry.1), Some(number));
             assert_eq!(table.get(&name, 0).is_some(), number % 3 != 0);
         }
-        assert_eq!(table.values().count(), table.len());
     }
 }
