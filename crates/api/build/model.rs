@@ -119,8 +119,8 @@ pub fn read(json: &Json) -> Result<Model, Error> {
         .into_iter()
         .zip(0..)
         .collect();
-    let reader = Reader { shapes, ids };
     let metadata = &json["metadata"];
+    let reader = Reader { shapes, ids, is_rest: metadata["protocol"] == "rest-xml" };
     let mut operations: Vec<Operation> = object(json, "operations")?
         .iter()
         .map(|(name, o)| reader.operation(name, o))
@@ -136,13 +136,19 @@ pub fn read(json: &Json) -> Result<Model, Error> {
         id: text(metadata, "serviceId").unwrap_or_default(),
         version: text(metadata, "apiVersion").unwrap_or_default(),
         protocols: protocols(metadata)?,
-        namespace: text(metadata, "xmlNamespace").unwrap_or_default(),
+        namespace: text(metadata, "xmlNamespace").or_else(|| input_namespace(json)).unwrap_or_default(),
         target_prefix: text(metadata, "targetPrefix").unwrap_or_default(),
         query_compatible: metadata.get("awsQueryCompatible").is_some(),
         operations,
         operation_names,
         shapes: reader.ids.keys().map(|name| reader.shape(name)).collect::<Result<_, _>>()?,
     })
+}
+
+/// A REST model gives its namespace with each operation's input instead of once.
+fn input_namespace(json: &Json) -> Option<String> {
+    let operations = json["operations"].as_object()?;
+    operations.values().find_map(|o| text(&o["input"]["xmlNamespace"], "uri"))
 }
 
 /// The model's protocols as variants of `schema::Protocol`, the preferred one first.
@@ -171,6 +177,8 @@ fn protocols(metadata: &Json) -> Result<Vec<&'static str>, Error> {
 struct Reader<'a> {
     shapes: &'a Object<String, Json>,
     ids: BTreeMap<&'a str, u16>,
+    /// A structure's own name is that of a body's root element, not of members.
+    is_rest: bool,
 }
 
 impl Reader<'_> {
@@ -250,7 +258,11 @@ impl Reader<'_> {
     }
 
     fn member(&self, name: &str, reference: &Json, required: bool) -> Result<Member, Error> {
-        let location_name = self.resolved_text(reference, "locationName");
+        let is_structure = reference["shape"].as_str().is_some_and(|s| self.shapes[s]["type"] == "structure");
+        let location_name = match self.is_rest && is_structure {
+            true => text(reference, "locationName"),
+            false => self.resolved_text(reference, "locationName"),
+        };
         let query_name = self.resolved_text(reference, "queryName");
         Ok(Member {
             name: name.to_owned(),

@@ -15,6 +15,7 @@ pub mod outside;
 mod quota;
 mod region;
 mod registry;
+mod route53;
 mod service_quotas;
 pub mod sts;
 pub mod tick;
@@ -45,6 +46,7 @@ impl Cloud {
         ec2::register(&mut registry);
         sts::register(&mut registry);
         service_quotas::register(&mut registry);
+        route53::register(&mut registry);
         Cloud { registry }
     }
 

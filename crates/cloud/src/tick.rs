@@ -15,6 +15,7 @@
 //! | instance terminated | forgotten | an hour later |
 //! | NAT gateway pending, deleting | available, deleted | its generation is realised |
 //! | NAT gateway failed, deleted | forgotten | an hour later |
+//! | Route 53 change pending | in sync | its generation is realised |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -24,10 +25,11 @@ use enishi_state::ec2::{
     ClientToken, ClientTokenKey, Instance, InstanceId, InstanceState, NatGateway, NatGatewayId,
     NatGatewayState, StateReason, StateReasonCode,
 };
+use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::ec2;
+use crate::{ec2, route53};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -76,6 +78,7 @@ enum Step {
     GatewayAvailable(NatGatewayId),
     GatewayDeleted(NatGatewayId),
     ForgetGateway(NatGatewayId),
+    ChangeInSync(ChangeId),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -114,6 +117,7 @@ pub fn tick(tx: &mut Tx<'_>, facts: &Facts) {
 fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)) {
     due_instances(world, facts, found);
     due_gateways(world, facts, found);
+    due_changes(world, facts, found);
     for (row, _) in ended_instances(world).filter(|(_, at)| *at <= now) {
         found(Step::ForgetInstance(row.id.clone()));
     }
@@ -192,6 +196,16 @@ fn due_gateways(world: &World, facts: &Facts, found: &mut dyn FnMut(Step)) {
     }
 }
 
+fn due_changes(world: &World, facts: &Facts, found: &mut dyn FnMut(Step)) {
+    for row in world.by::<Change>("unsettled", "") {
+        if let ChangeState::Pending { generation } = row.state
+            && generation <= facts.realised_generation
+        {
+            found(Step::ChangeInSync(row.id.clone()));
+        }
+    }
+}
+
 /// Terminated instances, and when each is forgotten.
 fn ended_instances(world: &World) -> impl Iterator<Item = (&Instance, Timestamp)> {
     in_state(world, InstanceState::Terminated)
@@ -234,6 +248,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
             }
         }
         Step::ForgetGateway(id) => ec2::forget_nat_gateway(tx, &id),
+        Step::ChangeInSync(id) => route53::settle(tx, &id),
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

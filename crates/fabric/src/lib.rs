@@ -4,12 +4,14 @@
 //! [`walk()`] says what it means, packet by packet. Where the kernel and [`walk()`] disagree, one of them has a bug.
 //!
 //! * [`Cidr`], [`PortRange`], [`Protocol`], [`Mac`]: values that cannot hold nonsense.
+//! * [`dns`]: names, records and routing policies of hosted zones.
 //! * [`program`]: what one network namespace has to be.
 //! * [`Packet`] and [`Flow`]: what is sent through a program.
 //! * [`mod@walk`]: what a program does with it, for a first packet or, with [`Network`], for whole conversations.
 //! * [`trace`]: what happened to it, hop by hop, and which rule decided.
 //! * [`mod@invalidate`]: which tracked connections a change of program ends.
 
+pub mod dns;
 pub mod invalidate;
 pub mod packet;
 pub mod program;

@@ -27,6 +27,7 @@
 //! Tested in `tests/`: golden programs of small worlds, and properties over random ones.
 
 mod address;
+mod hosted_zone;
 mod instance;
 mod internet;
 mod internet_gateway;
@@ -44,6 +45,7 @@ mod vpc;
 use enishi_fabric::Program;
 use enishi_state::World;
 
+pub use hosted_zone::{ZoneEdit, zone_edits, zones};
 #[cfg(feature = "mutations")]
 pub use mutation::{Mutation, plan_with};
 pub use planner::Planner;

@@ -14,6 +14,7 @@ pub mod ec2;
 mod id;
 mod invariants;
 pub mod quota;
+pub mod route53;
 pub mod sts;
 mod table;
 mod tag;

@@ -86,6 +86,11 @@ impl<R: Row> Table<R> {
         self.rows.values().map(Arc::as_ref)
     }
 
+    /// The rows from `id` on, that row included.
+    pub fn from<'t>(&'t self, id: &R::Id) -> impl Iterator<Item = &'t R> + use<'t, R> {
+        self.rows.range((Bound::Included(id.clone()), Bound::Unbounded)).map(|(_, row)| row.as_ref())
+    }
+
     /// The rows that declared `value` in `index`, see [`Row::keys`].
     pub fn by<'t>(&'t self, index: &'static str, value: &str) -> impl Iterator<Item = &'t R> + use<'t, R> {
         let value: Arc<str> = value.into();

@@ -57,6 +57,11 @@ impl<'a> Tx<'a> {
         &self.world
     }
 
+    /// The world as it was when the transaction began.
+    pub fn base(&self) -> &'a World {
+        self.base
+    }
+
     /// A reader's view of the world as this transaction has it so far.
     pub fn read(&self) -> Read<'_> {
         Read { world: &self.world, caller: self.caller, now: self.now }

@@ -1,6 +1,6 @@
 //! All tables, as one immutable snapshot.
 
-use crate::{ResourceId, Row, Table, Tag, ec2, quota, sts};
+use crate::{ResourceId, Row, Table, Tag, ec2, quota, route53, sts};
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
 pub trait Holds<R: Row> {
@@ -141,6 +141,18 @@ world! {
     images: ec2::Image,
     /// Client tokens of requests that were carried out.
     client_tokens: ec2::ClientToken,
+    /// Route 53 hosted zones.
+    hosted_zones: route53::HostedZone,
+    /// Route 53 record sets.
+    record_sets: route53::RecordSet,
+    /// Route 53 changes.
+    route53_changes: route53::Change,
+    /// Route 53 reusable delegation sets.
+    delegation_sets: route53::DelegationSet,
+    /// Route 53 health checks.
+    health_checks: route53::HealthCheck,
+    /// Route 53 CIDR collections.
+    cidr_collections: route53::CidrCollection,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.
@@ -176,6 +188,14 @@ impl World {
         World: Holds<R>,
     {
         Holds::<R>::table(self).by(index, value)
+    }
+
+    /// The rows from `id` on, that row included, in the order of ids.
+    pub fn from<'w, R: Row>(&'w self, id: &R::Id) -> impl Iterator<Item = &'w R> + use<'w, R>
+    where
+        World: Holds<R>,
+    {
+        Holds::<R>::table(self).from(id)
     }
 
     /// The tags of a resource, ordered by key.

@@ -91,9 +91,9 @@ pub fn encode_fault(
     }
     let bytes = Json::Object(body).to_string().into_bytes();
     let mut response = Response::new(fault.status(), version.content_type(), request_id, bytes);
-    response.headers.push(("x-amzn-errortype", kind.to_owned()));
+    response.add_header("x-amzn-errortype", kind.to_owned());
     if service.is_some_and(|s| s.query_compatible) {
-        response.headers.push(("x-amzn-query-error", format!("{};{}", fault.code(), fault.side().as_str())));
+        response.add_header("x-amzn-query-error", format!("{};{}", fault.code(), fault.side().as_str()));
     }
     response
 }

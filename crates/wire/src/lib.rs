@@ -17,15 +17,18 @@ mod fault;
 pub mod form;
 pub mod limits;
 mod message;
+mod rest_xml;
 pub mod routing;
 mod scalar;
 pub mod schema;
 mod shape;
 pub mod sigv4;
 mod timestamp;
+mod uri_template;
 mod validate;
 mod value;
 mod xml;
+mod xml_tree;
 
 pub use fault::{Fault, Side};
 pub use message::{Request, Response};

@@ -33,3 +33,6 @@ pub const CLOCK_SKEW_SECONDS: i64 = 15 * 60;
 
 /// Seconds that a presigned request may live at most (AWS: 7 days).
 pub const PRESIGNED_SECONDS: i64 = 7 * 24 * 60 * 60;
+
+/// Elements of one XML body. Route 53's largest change batch has a few thousand.
+pub const XML_ELEMENTS: usize = 100_000;

@@ -1,5 +1,7 @@
 //! Requests and responses as this crate sees them: borrowed parts in, bytes out, no HTTP library's types but its headers.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 /// One HTTP request, its body read whole.
@@ -38,7 +40,7 @@ pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Headers in the order to send them, names in lower case; `content-length` is left to the server.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -48,11 +50,16 @@ impl Response {
         Self {
             status,
             headers: vec![
-                ("content-type", content_type.to_owned()),
-                ("x-amzn-requestid", request_id.to_owned()),
+                ("content-type".into(), content_type.to_owned()),
+                ("x-amzn-requestid".into(), request_id.to_owned()),
             ],
             body,
         }
+    }
+
+    /// Adds a header; the name is written in lower case.
+    pub(crate) fn add_header(&mut self, name: &str, value: String) {
+        self.headers.push((name.to_ascii_lowercase().into(), value));
     }
 
     /// The value of the first header of that lower-case name.

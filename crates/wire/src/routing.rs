@@ -1,10 +1,12 @@
 //! Which service, protocol and operation a request is for.
 //!
-//! Looked at in this order, as AWS clients differ in what they send: `X-Amz-Target` (JSON protocols), then a form's
-//! `Action` (query protocols). A form names no service, so it is found by the credential scope, else by the `Version`
-//! parameter, else by which service has the action. All of it comes from the service tables: a service is served in every
-//! protocol its model lists and that has a codec here. restXml, restJson1 and rpcv2Cbor get theirs with the first service
-//! that speaks them: a variant of `Codec`, an arm in `Call`, and their way of naming the operation in [`Router::route`].
+//! Looked at in this order, as AWS clients differ in what they send: `X-Amz-Target` (JSON protocols), then method and path
+//! (REST protocols), then a form's `Action` (query protocols). A service of resource paths is found by the credential
+//! scope, else, where the request is no form, by which service has the path. A form names no service, so it is found by
+//! the credential scope, else by the `Version` parameter, else by which service has the action. All of it comes from the
+//! service tables: a service is served in every protocol its model lists and that has a codec here. restJson1 and
+//! rpcv2Cbor get theirs with the first service that speaks them: a variant of `Codec`, an arm in `Call`, and their way of
+//! naming the operation in [`Router::route`].
 
 use std::collections::HashMap;
 
@@ -14,8 +16,9 @@ use crate::form::Form;
 use crate::message::{Request, Response};
 use crate::schema::{Operation, Protocol, Service};
 use crate::sigv4::Authorization;
+use crate::uri_template::Labels;
 use crate::value::Value;
-use crate::{aws_json, aws_query, ec2_query, limits};
+use crate::{aws_json, aws_query, ec2_query, limits, rest_xml};
 
 /// A protocol that has a codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,7 @@ enum Codec {
     Ec2Query,
     AwsQuery,
     AwsJson(Version),
+    RestXml,
 }
 
 impl Codec {
@@ -32,7 +36,8 @@ impl Codec {
             Protocol::AwsQuery => Some(Self::AwsQuery),
             Protocol::AwsJson10 => Some(Self::AwsJson(Version::V10)),
             Protocol::AwsJson11 => Some(Self::AwsJson(Version::V11)),
-            Protocol::RestXml | Protocol::RestJson1 | Protocol::RpcV2Cbor => None,
+            Protocol::RestXml => Some(Self::RestXml),
+            Protocol::RestJson1 | Protocol::RpcV2Cbor => None,
         }
     }
 
@@ -42,13 +47,14 @@ impl Codec {
             Self::AwsQuery => Protocol::AwsQuery,
             Self::AwsJson(Version::V10) => Protocol::AwsJson10,
             Self::AwsJson(Version::V11) => Protocol::AwsJson11,
+            Self::RestXml => Protocol::RestXml,
         }
     }
 
     /// The form codec of a service, if it has one.
     fn form_of(service: &Service) -> Option<Self> {
         let codecs = service.protocols.iter().filter_map(|p| Self::of(*p));
-        codecs.into_iter().find(|c| !matches!(c, Self::AwsJson(_)))
+        codecs.into_iter().find(|c| matches!(c, Self::Ec2Query | Self::AwsQuery))
     }
 
     fn encode_fault(self, service: Option<&'static Service>, fault: &Fault, request_id: &str) -> Response {
@@ -56,6 +62,7 @@ impl Codec {
             Self::Ec2Query => ec2_query::encode_fault(service, fault, request_id),
             Self::AwsQuery => aws_query::encode_fault(service, fault, request_id),
             Self::AwsJson(version) => aws_json::encode_fault(service, version, fault, request_id),
+            Self::RestXml => rest_xml::encode_fault(service, fault, request_id),
         }
     }
 }
@@ -87,7 +94,10 @@ impl Router {
         let scope = authorization.map(|a| a.service.as_str());
         match request.header("x-amz-target") {
             Some(target) => self.route_target(request, target, scope),
-            None => self.route_form(request, scope),
+            None => match self.route_path(request, scope) {
+                Some(routed) => routed,
+                None => self.route_form(request, scope),
+            },
         }
     }
 
@@ -113,6 +123,34 @@ impl Router {
         let unknown = || Fault::new("UnknownOperationException", format!("Unknown operation {name}"));
         let operation = find(service, name, unknown).map_err(|f| Refusal::new(codec, Some(service), f))?;
         Ok(Call { service, operation, codec, input: Input::Body(request.body) })
+    }
+
+    /// The operation that method and path name; nothing where the request is not for a service of resource paths.
+    fn route_path<'r>(
+        &self,
+        request: &Request<'r>,
+        scope: Option<&str>,
+    ) -> Option<Result<Call<'r>, Refusal>> {
+        let of_paths = |s: &&&Service| s.protocols.contains(&Protocol::RestXml);
+        let in_scope = |s: &&&Service| scope.is_none_or(|scope| s.signing_name == scope);
+        let mut services = self.services.iter().filter(of_paths).filter(in_scope).copied().peekable();
+        let first = *services.peek()?;
+        if scope.is_none() && names_an_action(request) {
+            return None;
+        }
+        let found = services.find_map(|service| Some((service, rest_xml::find(service, request)?)));
+        let codec = Codec::RestXml;
+        match found {
+            Some((service, (operation, labels))) => {
+                Some(Ok(Call { service, operation, codec, input: Input::Path(*request, labels) }))
+            }
+            None if scope.is_some() && Codec::form_of(first).is_none() => {
+                let what = format!("Unknown operation {} {}", request.method, request.path);
+                let fault = Fault::new("UnknownOperationException", what).with_status(404);
+                Some(Err(Refusal::new(codec, Some(first), fault)))
+            }
+            None => None,
+        }
     }
 
     fn route_form<'r>(&self, request: &Request<'r>, scope: Option<&str>) -> Result<Call<'r>, Refusal> {
@@ -154,6 +192,12 @@ fn best_match(
 ) -> Option<(&'static Service, Codec)> {
     let fit = |service: &Service| (service.version == version, service.knows(action));
     candidates.max_by_key(|(service, _)| fit(service)).filter(|(service, _)| fit(service) != (false, false))
+}
+
+/// Whether the request is one of the query protocols.
+fn names_an_action(request: &Request<'_>) -> bool {
+    let in_query = || form_urlencoded::parse(request.query.as_bytes()).any(|(name, _)| name == "Action");
+    request.content_type() == "application/x-www-form-urlencoded" || in_query()
 }
 
 fn check_limits(request: &Request<'_>) -> Result<(), Refusal> {
@@ -223,6 +267,7 @@ pub struct Call<'r> {
 enum Input<'r> {
     Form(Form<'r>),
     Body(&'r [u8]),
+    Path(Request<'r>, Labels),
 }
 
 impl Call<'_> {
@@ -239,6 +284,9 @@ impl Call<'_> {
         match (&self.codec, &self.input) {
             (Codec::Ec2Query, Input::Form(form)) => ec2_query::decode(self.service, self.operation, form),
             (_, Input::Form(form)) => aws_query::decode(self.service, self.operation, form),
+            (_, Input::Path(request, labels)) => {
+                rest_xml::decode(self.service, self.operation, request, labels)
+            }
             (_, Input::Body(body)) => aws_json::decode(self.service, self.operation, body),
         }
     }
@@ -250,6 +298,7 @@ impl Call<'_> {
             (Err(fault), codec) => codec.encode_fault(Some(service), fault, request_id),
             (Ok(output), Codec::Ec2Query) => ec2_query::encode(service, operation, output, request_id),
             (Ok(output), Codec::AwsQuery) => aws_query::encode(service, operation, output, request_id),
+            (Ok(output), Codec::RestXml) => rest_xml::encode(service, operation, output, request_id),
             (Ok(output), Codec::AwsJson(version)) => {
                 aws_json::encode(service, operation, version, output, request_id)
             }

@@ -3,7 +3,9 @@
 //! ec2Query, awsQuery and restXml share the element rules; they differ only in what is around them.
 
 use crate::scalar;
-use crate::schema::{Kind, List, Map, Member, Namespace, Service, ShapeId, Structure, TimestampFormat};
+use crate::schema::{
+    Kind, List, Location, Map, Member, Namespace, Service, ShapeId, Structure, TimestampFormat,
+};
 use crate::value::Value;
 use crate::{Fault, Timestamp};
 
@@ -71,11 +73,25 @@ impl<'s> Writer<'s> {
         self.close(name);
     }
 
-    /// The members of a structure, in the model's order, attributes left out.
+    /// A body of the REST protocols: the root element with a structure's members.
+    pub(crate) fn root(
+        &mut self,
+        name: &'static str,
+        namespace: Option<Namespace>,
+        structure: &Structure,
+        members: &[(u16, Value)],
+    ) {
+        self.open_structure(Tag { name, namespace, timestamp: None }, structure, members);
+        self.members(structure, members);
+        self.close(name);
+    }
+
+    /// The members of a structure that stand in the body, in the model's order, attributes left out.
     pub(crate) fn members(&mut self, structure: &Structure, members: &[(u16, Value)]) {
         for (index, value) in members {
             if let Some(member) = structure.members.get(usize::from(*index))
                 && !member.attribute
+                && !matches!(member.location, Location::Header | Location::Headers | Location::StatusCode)
             {
                 self.member(member, value);
             }

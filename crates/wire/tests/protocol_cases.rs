@@ -4,7 +4,7 @@
 mod support;
 
 use enishi_wire::routing::{Call, Router};
-use enishi_wire::schema::Service;
+use enishi_wire::schema::{Protocol, Service};
 use enishi_wire::{Fault, Request, Response, Value};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value as Json;
@@ -45,6 +45,11 @@ const CLIENT_ONLY: &[(&str, &str)] = &[
     ("AwsJson10FooErrorUsingCodeUriAndNamespace", "the error's type in the member code"),
     ("AwsJson10FooErrorWithDunderTypeAndNamespace", "the error's type with a namespace"),
     ("AwsJson10FooErrorWithDunderTypeUriAndNamespace", "the error's type with a namespace and a URI"),
+    ("RestXmlQueryPrecedence", "the client leaves out an entry of a map that another member names too"),
+    ("XmlNamespaces", "the default namespace declared once more on a child"),
+    ("BodyWithXmlName", "the name of the root element, which no client reads"),
+    ("HttpPayloadWithXmlName", "the name of the root element, which no client reads"),
+    ("InvalidGreetingError", "an error with a member that the model does not have"),
     ("AwsJson10EmptyComplexError", "an error whose type is given with no message and no member"),
 ];
 
@@ -125,10 +130,12 @@ fn decodes(case: &Case) -> Result<(), String> {
         let name: HeaderName = name.parse().expect("a header's name");
         headers.insert(name, HeaderValue::from_str(value.as_str().expect("text")).expect("a header's value"));
     }
+    let uri = sent["uri"].as_str().expect("a URI");
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let request = Request {
         method: sent["method"].as_str().expect("a method"),
-        path: sent["uri"].as_str().expect("a path"),
-        query: "",
+        path,
+        query,
         headers: &headers,
         body: sent["body"].as_str().unwrap_or_default().as_bytes(),
     };
@@ -160,10 +167,17 @@ fn without_filled_token(case: &Case, decoded: Value) -> Value {
     }
 }
 
+fn is_of_paths(case: &Case) -> bool {
+    case.service.protocols.contains(&Protocol::RestXml)
+}
+
 /// The headers that name the operation; some cases leave them out.
 fn client_headers(case: &Case) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let target = format!("{}.{}", case.service.target_prefix, case.service.operations[0].name);
+    if is_of_paths(case) {
+        return headers;
+    }
     if case.service.target_prefix.is_empty() {
         headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
     } else {
@@ -177,7 +191,12 @@ fn encoded(case: &Case) -> Result<Response, String> {
     let operation = &case.service.operations[0];
     let form = format!("Action={}&Version={}", operation.name, case.service.version);
     let headers = client_headers(case);
-    let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: form.as_bytes() };
+    let path = operation.uri.replace(['{', '}'], "");
+    let (method, path, body) = match is_of_paths(case) {
+        true => (operation.method, path.split('?').next().unwrap_or_default(), &b""[..]),
+        false => ("POST", "/", form.as_bytes()),
+    };
+    let request = Request { method, path, query: "", headers: &headers, body };
     let result = match case.json["errorCode"].as_str() {
         None => Ok(match operation.output {
             Some(id) => values::value(case.service, id, &case.json["result"]),
@@ -241,6 +260,32 @@ fn drop_unnamed_message(element: &mut Element) {
     let is_complex = element.child("TopLevel").is_some();
     element.children.retain(|c| !(c.name == "Message" && (is_complex || c.text.is_empty())));
     element.children.iter_mut().for_each(drop_unnamed_message);
+}
+
+fn encodes_rest_xml(case: &Case) -> Result<(), String> {
+    let response = encoded(case)?;
+    check_headers(case, &response)?;
+    if !response.body.starts_with(b"<") {
+        check_status(case, &response)?;
+        let expected = case.json["response"]["body"].as_str().unwrap_or_default();
+        let body = String::from_utf8(response.body).expect("UTF-8");
+        return if body == expected { Ok(()) } else { Err(format!("wrote {body}\nexpected {expected}")) };
+    }
+    encodes_xml(case)
+}
+
+/// Whether the headers that a case expects are there; the content type is the service's own.
+fn check_headers(case: &Case, response: &Response) -> Result<(), String> {
+    let expected = case.json["response"]["headers"].as_object();
+    for (name, value) in expected.into_iter().flatten() {
+        let name = name.to_ascii_lowercase();
+        if !["content-type", "content-length"].contains(&name.as_str())
+            && response.header(&name) != value.as_str()
+        {
+            return Err(format!("header {name} is {:?} in place of {value}", response.header(&name)));
+        }
+    }
+    Ok(())
 }
 
 fn encodes_json(case: &Case) -> Result<(), String> {
@@ -338,9 +383,21 @@ fn aws_json_1_0_encodes_what_clients_read() {
 }
 
 #[test]
+fn rest_xml_decodes_what_clients_send() {
+    check("input/rest-xml", 60, decodes);
+}
+
+#[test]
+fn rest_xml_encodes_what_clients_read() {
+    check("output/rest-xml", 60, encodes_rest_xml);
+}
+
+#[test]
 fn every_case_left_out_exists() {
     let mut ids = Vec::new();
-    for part in ["output/ec2", "output/query", "output/json", "output/json_1_0"] {
+    for part in
+        ["output/ec2", "output/query", "output/json", "output/json_1_0", "input/rest-xml", "output/rest-xml"]
+    {
         ids.extend(suite(part).into_iter().map(|case| case.id));
     }
     for (id, why) in CLIENT_ONLY {

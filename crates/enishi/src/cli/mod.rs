@@ -112,6 +112,9 @@ struct UpArgs {
     /// Address and port to listen on; port 0 takes a free one, which is printed
     #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Address and port to answer DNS on [default: 127.0.0.1:5353, if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    dns: Option<SocketAddr>,
     #[command(flatten)]
     data: DataDirArgs,
     /// Return as soon as the daemon answers, and let it run on

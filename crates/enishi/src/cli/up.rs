@@ -77,7 +77,8 @@ pub fn up(args: &UpArgs, output: Output) -> anyhow::Result<ExitCode> {
     if access_keys.is_empty() {
         access_keys.insert("test".to_owned(), "test".to_owned());
     }
-    let options = Options { listen: args.listen, auth: args.auth, access_keys, mode, keeper_socket };
+    let options =
+        Options { listen: args.listen, dns: args.dns, auth: args.auth, access_keys, mode, keeper_socket };
     daemon::run(&data_dir, &options, |listen| {
         // Nobody may be listening to us; that is no reason not to serve.
         let _ = announce(listen, output);
@@ -135,6 +136,9 @@ pub fn detach(args: &UpArgs, path: &Path) -> anyhow::Result<SocketAddr> {
     let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
     command.args(["up", "--session", "--auth", auth, "--listen"]).arg(args.listen.to_string());
     command.arg("--data-dir").arg(path);
+    if let Some(dns) = args.dns {
+        command.arg("--dns").arg(dns.to_string());
+    }
     if !keys.is_empty() {
         // Not as arguments, which every user of the machine can read.
         command.env("ENISHI_ACCESS_KEYS", keys.join(","));

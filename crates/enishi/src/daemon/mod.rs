@@ -11,6 +11,7 @@
 //! packets can tell, the realised generation of the reconcile loop.
 
 mod clock;
+mod dns;
 mod endpoint;
 mod journal;
 mod metadata;
@@ -56,6 +57,8 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where it answers DNS; without one, at the usual place if that is free.
+    pub dns: Option<SocketAddr>,
     /// Which callers it believes.
     pub auth: Auth,
     /// The access keys that strict mode knows besides those of STS sessions: secrets by id.
@@ -89,6 +92,8 @@ pub enum Stop {
 pub struct Info {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where it answers DNS.
+    pub dns: Option<SocketAddr>,
     /// Where its data is.
     pub data_dir: PathBuf,
     /// The keeper's socket.
@@ -123,6 +128,8 @@ pub struct Status {
     pub pid: u32,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where it answers DNS.
+    pub dns: Option<SocketAddr>,
     /// Where its data is.
     pub data_dir: PathBuf,
     /// With which rights it works.
@@ -154,6 +161,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             listen: self.info.listen,
+            dns: self.info.dns,
             data_dir: self.info.data_dir.clone(),
             mode: self.info.mode.clone(),
             uptime_seconds: self.info.started.elapsed().as_secs(),
@@ -221,6 +229,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         endpoint::bind(options.listen).with_context(|| format!("cannot listen on {}", options.listen))?;
     let listen = listener.local_addr().context("cannot tell where the daemon listens")?;
     let file = data_dir.store_file();
+    let names = listen_for_names(options.dns)?;
     let (store, world) = Store::open(&file)?;
     let world = Arc::new(world);
     let journal = Journal::start(store, Box::new(move || Store::open(&file)), world.clone())
@@ -253,6 +262,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         access_keys: options.access_keys.clone(),
         info: Info {
             listen,
+            dns: names.as_ref().map(dns::Listener::address),
             data_dir: data_dir.path().to_owned(),
             keeper_socket: options.keeper_socket.clone(),
             mode: options.mode.to_string(),
@@ -260,10 +270,30 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         },
         stop,
     });
+    if let Some(names) = names {
+        let servers = reconciler.name_servers();
+        runtime.spawn(async move {
+            if let Err(error) = names.serve(servers).await {
+                tracing::error!(%error, "DNS is not answered");
+            }
+        });
+    }
     let how = runtime.block_on(serve(listener, app.clone(), connections, stopping, || ready(listen)))?;
     reconciler.stop(how == Stop::Everything);
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Binds the sockets for DNS. Where the user named no address, another program may have the usual one.
+fn listen_for_names(address: Option<SocketAddr>) -> anyhow::Result<Option<dns::Listener>> {
+    match (address, dns::Listener::bind(address.unwrap_or(dns::DEFAULT))) {
+        (_, Ok(listener)) => Ok(Some(listener)),
+        (Some(_), Err(error)) => Err(error),
+        (None, Err(error)) => {
+            tracing::warn!("{error:#}: DNS is not answered; choose another address with --dns");
+            Ok(None)
+        }
+    }
 }
 
 /// Serves until a signal or `enishi down`; then waits until what was changed is on disk.

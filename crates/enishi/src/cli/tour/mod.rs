@@ -112,6 +112,7 @@ impl OwnDaemon {
         let directory = std::env::temp_dir().join(format!("enishi-tour-{}", std::process::id()));
         let args = super::UpArgs {
             listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
+            dns: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
             data: super::DataDirArgs { data_dir: Some(directory.clone()) },
             detach: true,
             auth: crate::daemon::Auth::Open,

@@ -103,8 +103,8 @@ fn into_http(response: enishi_wire::Response) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(response.body)));
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(&*name), HeaderValue::try_from(value)) {
+            answer.headers_mut().insert(name, value);
         }
     }
     answer

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use enishi_cloud::tick::{Facts, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
-use enishi_plan::Planner;
+use enishi_plan::{Planner, zone_edits};
 use enishi_state::ec2::NatGateway;
 use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 
+use super::dns::NameServers;
 use super::writer::Writer;
 use super::{clock, daemon_caller};
 use instances::Instances;
@@ -69,6 +70,7 @@ pub struct Realised {
 pub struct Reconciler {
     mailbox: Arc<Mailbox>,
     realised: watch::Receiver<Realised>,
+    names: NameServers,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -83,10 +85,18 @@ impl Reconciler {
     ) -> std::io::Result<Self> {
         let (sender, realised) = watch::channel(Realised::default());
         let inbox = mailbox.clone();
+        let names = NameServers::default();
+        names.apply(enishi_plan::zones(&world));
+        let followed = names.clone();
         let thread = std::thread::Builder::new()
             .name("reconcile".into())
-            .spawn(move || Thread::new(files, world, inbox, writer, runtime, sender).run())?;
-        Ok(Reconciler { mailbox, realised, thread })
+            .spawn(move || Thread::new(files, world, inbox, writer, runtime, sender, followed).run())?;
+        Ok(Reconciler { mailbox, realised, names, thread })
+    }
+
+    /// The name servers that follow the newest world.
+    pub fn name_servers(&self) -> NameServers {
+        self.names.clone()
     }
 
     /// How far it is.
@@ -119,6 +129,7 @@ struct Thread {
     world: Arc<World>,
     planner: Planner,
     program: Program,
+    names: NameServers,
     machine: Option<Machine>,
     failures: u32,
     audit_at: Instant,
@@ -136,6 +147,7 @@ impl Thread {
         writer: Writer,
         runtime: Handle,
         realised: watch::Sender<Realised>,
+        names: NameServers,
     ) -> Self {
         let planner = Planner::new(&world);
         let program = planner.program().clone();
@@ -149,6 +161,7 @@ impl Thread {
             world,
             planner,
             program,
+            names,
             machine: None,
             failures: 0,
             audit_at,
@@ -182,8 +195,12 @@ impl Thread {
     fn read(&mut self, letter: Letter) {
         if let Some((world, delta)) = letter.world {
             match delta {
-                Some(delta) => self.program = self.planner.update(&self.world, &world, &delta),
+                Some(delta) => {
+                    self.names.apply(zone_edits(&self.world, &world, &delta));
+                    self.program = self.planner.update(&self.world, &world, &delta);
+                }
                 None => {
+                    self.names.replace(&self.world, &world);
                     self.planner = Planner::new(&world);
                     self.program = self.planner.program().clone();
                 }

@@ -1,0 +1,36 @@
+//! Whether health checks pass.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One health check's status, shared by every record set that names it.
+#[derive(Debug)]
+pub struct HealthFlag(AtomicBool);
+
+impl HealthFlag {
+    /// Whether the check passes now.
+    pub fn healthy(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Every health check's status. Compiled record sets hold the flags themselves, so that a check that turns is in force with the
+/// next query, without compiling anything.
+#[derive(Debug, Default)]
+pub struct Health {
+    flags: Mutex<HashMap<Arc<str>, Arc<HealthFlag>>>,
+}
+
+impl Health {
+    /// The status of a check; one that nothing is known about passes, as a new one does at AWS.
+    pub fn flag(&self, id: &Arc<str>) -> Arc<HealthFlag> {
+        let mut flags = self.flags.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(flags.entry(Arc::clone(id)).or_insert_with(|| Arc::new(HealthFlag(AtomicBool::new(true)))))
+    }
+
+    /// Says whether a check passes.
+    pub fn set(&self, id: &str, healthy: bool) {
+        self.flag(&Arc::from(id)).0.store(healthy, Ordering::Relaxed);
+    }
+}

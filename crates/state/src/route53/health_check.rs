@@ -1,0 +1,124 @@
+//! Health checks. [How Route 53 determines whether a health check is healthy](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html)
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::name_id;
+use crate::{AccountId, Keys, Row};
+
+name_id!(HealthCheckId, "a health check: a UUID");
+
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HealthCheckKind {
+    /// An HTTP status of 200 to 399.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// As [`HealthCheckKind::Http`], and the search string in the first 5,120 bytes of the body.
+    HttpStrMatch,
+    /// As [`HealthCheckKind::Https`], and the search string in the first 5,120 bytes of the body.
+    HttpsStrMatch,
+    /// A connection.
+    Tcp,
+    /// Other health checks.
+    Calculated,
+    /// A CloudWatch alarm.
+    CloudWatchMetric,
+    /// A routing control of Application Recovery Controller.
+    RecoveryControl,
+}
+
+/// What a check of an alarm is worth while the alarm has not enough data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InsufficientData {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// As it was before.
+    LastKnownStatus,
+}
+
+/// A CloudWatch alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmIdentifier {
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How something is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheckConfig {
+    /// What is checked.
+    pub kind: HealthCheckKind,
+    /// The endpoint's address; the domain name is resolved when there is none.
+    pub address: Option<IpAddr>,
+    /// The endpoint's port.
+    pub port: Option<u16>,
+    /// The path of HTTP requests.
+    pub resource_path: Option<String>,
+    /// The endpoint's name: the `Host` header, SNI, and what is resolved when there is no address.
+    pub domain_name: Option<String>,
+    /// What the body must hold.
+    pub search_string: Option<String>,
+    /// Seconds between checks of one checker: 10 or 30.
+    pub request_interval: u8,
+    /// How many checks in a row change the state, 1 to 10.
+    pub failure_threshold: u8,
+    /// Whether latency is measured.
+    pub measure_latency: bool,
+    /// Whether healthy means unhealthy.
+    pub inverted: bool,
+    /// Whether it is not checked at all, and counts as healthy.
+    pub disabled: bool,
+    /// How many children must be healthy.
+    pub health_threshold: Option<u16>,
+    /// The children of a calculated check.
+    pub children: Vec<HealthCheckId>,
+    /// Whether the name is sent in the TLS handshake.
+    pub enable_sni: bool,
+    /// The regions that check; empty means all.
+    pub regions: Vec<String>,
+    /// The alarm of a check of an alarm.
+    pub alarm: Option<AlarmIdentifier>,
+    /// What it is worth while the alarm has not enough data.
+    pub insufficient_data: Option<InsufficientData>,
+    /// The routing control of a recovery control check.
+    pub routing_control: Option<String>,
+}
+
+/// A health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// Its id.
+    pub id: HealthCheckId,
+    /// The account that owns it.
+    pub account: AccountId,
+    /// What the creator called its request.
+    pub caller_reference: String,
+    /// Counts the changes, from 1.
+    pub version: i64,
+    /// How it checks.
+    pub config: HealthCheckConfig,
+}
+
+impl Row for HealthCheck {
+    type Id = HealthCheckId;
+    const TABLE: &'static str = "route53_health_check";
+
+    fn id(&self) -> HealthCheckId {
+        self.id.clone()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        keys.add("account", self.account.as_str());
+        keys.add("caller_reference", &format!("{}/{}", self.account, self.caller_reference));
+        for child in &self.config.children {
+            keys.add("child", child.as_str());
+        }
+    }
+}
