@@ -4,8 +4,8 @@ mod harness;
 
 use enishi_api::route53::{
     AliasTarget, AssociateVPCWithHostedZoneRequest, Change, ChangeBatch, ChangeResourceRecordSetsRequest,
-    CreateHostedZoneRequest, CreateVPCAssociationAuthorizationRequest, DeleteHostedZoneRequest,
-    DisassociateVPCFromHostedZoneRequest, GetChangeRequest, GetHostedZoneRequest,
+    CreateHostedZoneRequest, DeleteHostedZoneRequest, GeoLocation, GeoProximityLocation, GetChangeRequest,
+    GetCheckerIpRangesRequest, GetHealthCheckRequest, GetHostedZoneRequest, HostedZoneConfig,
     ListHostedZonesByNameRequest, ListResourceRecordSetsRequest, ResourceRecord, ResourceRecordSet, VPC, ops,
 };
 use enishi_cloud::tick::{Facts, tick};
@@ -178,13 +178,16 @@ fn policies_need_identifiers_and_do_not_mix() {
     let pair =
         vec![("CREATE", weighted("w.example.test", "a", 1)), ("CREATE", weighted("w.example.test", "b", 2))];
     harness.ok::<ops::ChangeResourceRecordSets>(batch(&zone, pair));
-    let latency =
-        ResourceRecordSet { weight: None, region: text("us-east-1"), ..weighted("w.example.test", "c", 1) };
+    let multivalue = ResourceRecordSet {
+        weight: None,
+        multi_value_answer: Some(true),
+        ..weighted("w.example.test", "c", 1)
+    };
     refused(
         &mut harness,
         &zone,
-        vec![("CREATE", latency)],
-        "[RRSet with DNS name w.example.test., type A, SetIdentifier c cannot be created as a non-latency set exists with the same name and type.]",
+        vec![("CREATE", multivalue)],
+        "[RRSet with DNS name w.example.test., type A, SetIdentifier c cannot be created as a non-multivalue answer set exists with the same name and type.]",
     );
     refused(
         &mut harness,
@@ -252,43 +255,78 @@ fn a_change_is_in_sync_once_its_generation_is_realised() {
 }
 
 #[test]
-fn a_private_zone_keeps_a_vpc_and_lets_others_in_by_authorisation() {
+fn private_zones_are_refused() {
     let mut harness = Harness::new();
-    let of = |harness: &Harness| {
-        let scope = &harness.caller.scope;
-        let row = harness.world.all::<ec2::Vpc>().find(|row| row.scope == *scope).expect("a default VPC");
-        VPC { vpc_region: Some(row.scope.region.to_string()), vpc_id: Some(row.id.to_string()) }
-    };
-    let own = of(&harness);
+    let row = harness.world.all::<ec2::Vpc>().next().expect("a default VPC");
+    let vpc = VPC { vpc_region: Some(row.scope.region.to_string()), vpc_id: Some(row.id.to_string()) };
     let input = CreateHostedZoneRequest {
         name: "corp.test".to_owned(),
         caller_reference: "1".to_owned(),
-        vpc: Some(own.clone()),
+        vpc: Some(vpc.clone()),
         ..Default::default()
     };
-    let zone = harness.ok::<ops::CreateHostedZone>(input.clone()).hosted_zone.id;
-    let twice = CreateHostedZoneRequest { caller_reference: "2".to_owned(), ..input };
-    harness.code::<ops::CreateHostedZone>(twice, "ConflictingDomainExists");
-    let leave =
-        DisassociateVPCFromHostedZoneRequest { hosted_zone_id: zone.clone(), vpc: own, comment: None };
-    harness.code::<ops::DisassociateVPCFromHostedZone>(leave, "LastVPCAssociation");
+    harness.message::<ops::CreateHostedZone>(
+        input.clone(),
+        "InvalidInput",
+        "Private hosted zones are not supported by Enishi.",
+    );
+    let config = HostedZoneConfig { comment: None, private_zone: Some(true) };
+    let input = CreateHostedZoneRequest { vpc: None, hosted_zone_config: Some(config), ..input };
+    harness.code::<ops::CreateHostedZone>(input, "InvalidInput");
+    let zone = create(&mut harness, "example.test");
+    harness.code::<ops::AssociateVPCWithHostedZone>(
+        AssociateVPCWithHostedZoneRequest { hosted_zone_id: zone, vpc, comment: None },
+        "UnsupportedOperationException",
+    );
+}
 
-    harness.act_as("210987654321", "us-east-1");
-    let foreign = of(&harness);
-    let join = AssociateVPCWithHostedZoneRequest {
-        hosted_zone_id: zone.clone(),
-        vpc: foreign.clone(),
-        comment: None,
+#[test]
+fn what_answers_would_not_heed_is_refused() {
+    let mut harness = Harness::new();
+    let zone = create(&mut harness, "example.test");
+    let set = || ResourceRecordSet {
+        set_identifier: text("a"),
+        ..records("www.example.test", "A", &["192.0.2.1"])
     };
-    harness.code::<ops::AssociateVPCWithHostedZone>(join.clone(), "NotAuthorizedException");
-    harness.act_as("123456789012", "us-east-1");
-    let allow = CreateVPCAssociationAuthorizationRequest { hosted_zone_id: zone.clone(), vpc: foreign };
-    harness.ok::<ops::CreateVPCAssociationAuthorization>(allow);
-    harness.act_as("210987654321", "us-east-1");
-    harness.ok::<ops::AssociateVPCWithHostedZone>(join);
-    harness.act_as("123456789012", "us-east-1");
-    let shown = harness.ok::<ops::GetHostedZone>(GetHostedZoneRequest { id: zone });
-    assert_eq!(shown.vpcs.map(|vpcs| vpcs.len()), Some(2));
+    let everywhere = GeoLocation { country_code: text("*"), ..Default::default() };
+    let somewhere = GeoProximityLocation { aws_region: text("us-east-1"), ..Default::default() };
+    let elsewhere = AliasTarget {
+        hosted_zone_id: "Z35SXDOTRQ7X7K".to_owned(),
+        dns_name: "lb.us-east-1.elb.amazonaws.com".to_owned(),
+        evaluate_target_health: false,
+    };
+    for (set, what) in [
+        (ResourceRecordSet { region: text("us-east-1"), ..set() }, "Latency record sets"),
+        (ResourceRecordSet { failover: text("PRIMARY"), ..set() }, "Failover record sets"),
+        (ResourceRecordSet { geo_location: Some(everywhere), ..set() }, "Geolocation record sets"),
+        (ResourceRecordSet { geo_proximity_location: Some(somewhere), ..set() }, "Geoproximity record sets"),
+        (
+            ResourceRecordSet { weight: Some(1), health_check_id: text("check"), ..set() },
+            "Record sets with a health check",
+        ),
+        (
+            ResourceRecordSet {
+                name: "www.example.test".to_owned(),
+                r#type: "A".to_owned(),
+                alias_target: Some(elsewhere),
+                ..Default::default()
+            },
+            "Aliases to other hosted zones and to services",
+        ),
+    ] {
+        harness.message::<ops::ChangeResourceRecordSets>(
+            batch(&zone, vec![("UPSERT", set)]),
+            "InvalidInput",
+            &format!("{what} are not supported by Enishi."),
+        );
+    }
+    assert_eq!(listed(&mut harness, &zone).len(), 2);
+    let check = GetHealthCheckRequest { health_check_id: "check".to_owned() };
+    harness.code::<ops::GetHealthCheck>(check, "UnsupportedOperationException");
+    harness.code::<ops::GetCheckerIpRanges>(
+        GetCheckerIpRangesRequest::default(),
+        "UnsupportedOperationException",
+    );
 }
 
 #[test]

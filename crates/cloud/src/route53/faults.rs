@@ -7,6 +7,11 @@ pub(super) fn invalid_input(message: impl Into<String>) -> Fault {
     Fault::new("InvalidInput", message)
 }
 
+/// `InvalidInput` for what AWS has and Enishi does not.
+pub(super) fn not_supported(what: &str) -> Fault {
+    invalid_input(format!("{what} are not supported by Enishi."))
+}
+
 /// `InvalidDomainName`
 pub(super) fn invalid_domain_name(name: &str) -> Fault {
     Fault::new("InvalidDomainName", format!("{name} is not a valid domain name."))
@@ -45,64 +50,6 @@ pub(super) fn hosted_zone_not_empty() -> Fault {
         "HostedZoneNotEmpty",
         "The specified hosted zone contains non-required resource record sets and so cannot be deleted.",
     )
-}
-
-/// `ConflictingDomainExists`: a VPC sees one zone of a name only.
-pub(super) fn conflicting_domain_exists(vpc: &str, region: &str, zone: &str) -> Fault {
-    Fault::new(
-        "ConflictingDomainExists",
-        format!(
-            "The VPC {vpc} in region {region} has already been associated with the hosted zone {zone} with the same domain name."
-        ),
-    )
-}
-
-/// `InvalidVPCId`
-pub(super) fn invalid_vpc_id(vpc: &str) -> Fault {
-    Fault::new(
-        "InvalidVPCId",
-        format!("The VPC: {vpc} you provided is not authorized to make the association."),
-    )
-}
-
-/// `PublicZoneVPCAssociation`
-pub(super) fn public_zone_vpc_association() -> Fault {
-    Fault::new(
-        "PublicZoneVPCAssociation",
-        "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC with a public hosted zone.",
-    )
-}
-
-/// `LastVPCAssociation`
-pub(super) fn last_vpc_association() -> Fault {
-    Fault::new("LastVPCAssociation", "Cannot remove last VPC association for the private zone")
-}
-
-/// `VPCAssociationNotFound`
-pub(super) fn vpc_association_not_found(vpc: &str, zone: &str) -> Fault {
-    Fault::new(
-        "VPCAssociationNotFound",
-        format!("The VPC: {vpc} is not associated with the hosted zone: {zone}."),
-    )
-    .with_status(404)
-}
-
-/// `VPCAssociationAuthorizationNotFound`
-pub(super) fn vpc_association_authorization_not_found(vpc: &str, zone: &str) -> Fault {
-    Fault::new(
-        "VPCAssociationAuthorizationNotFound",
-        format!("The VPC: {vpc} is not authorized to be associated with the hosted zone: {zone}."),
-    )
-    .with_status(404)
-}
-
-/// `NotAuthorizedException`
-pub(super) fn not_authorized(zone: &str, vpc: &str) -> Fault {
-    Fault::new(
-        "NotAuthorizedException",
-        format!("Associating the VPC {vpc} with the hosted zone {zone} has not been authorized."),
-    )
-    .with_status(401)
 }
 
 /// `NoSuchChange`
@@ -152,29 +99,6 @@ pub(super) fn hosted_zone_not_found(id: &str) -> Fault {
 /// `NoSuchHealthCheck`
 pub(super) fn no_such_health_check(id: &str) -> Fault {
     Fault::new("NoSuchHealthCheck", format!("A health check with id {id} does not exist.")).with_status(404)
-}
-
-/// `HealthCheckAlreadyExists`
-pub(super) fn health_check_already_exists() -> Fault {
-    Fault::new(
-        "HealthCheckAlreadyExists",
-        "A health check with the same caller reference but a different configuration already exists.",
-    )
-    .with_status(409)
-}
-
-/// `HealthCheckInUse`
-pub(super) fn health_check_in_use() -> Fault {
-    Fault::new("HealthCheckInUse", "The health check is in use by a calculated health check.")
-}
-
-/// `HealthCheckVersionMismatch`
-pub(super) fn health_check_version_mismatch() -> Fault {
-    Fault::new(
-        "HealthCheckVersionMismatch",
-        "The value of HealthCheckVersion in the request doesn't match the value of HealthCheckVersion in the health check.",
-    )
-    .with_status(409)
 }
 
 /// `NoSuchCidrCollectionException`

@@ -2,6 +2,7 @@
 //! [Working with hosted zones](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-working-with.html)
 //!
 //! A zone comes with its NS and its SOA record, which cannot be removed; it can be deleted when it has nothing else.
+//! All zones are public: private ones are refused until the VPC resolver answers from them.
 
 use enishi_api::route53::{
     self as api, CreateHostedZoneRequest, CreateHostedZoneResponse, DeleteHostedZoneRequest,
@@ -16,9 +17,7 @@ use enishi_state::{AccountId, Read, Row, Tx, World};
 use enishi_wire::Fault;
 
 use super::page::{self, Page};
-use super::{
-    bare, change, delegation_set, faults, fresh_id, location, name_server, own_zone, tag, vpc_association,
-};
+use super::{bare, change, delegation_set, faults, fresh_id, location, name_server, own_zone, tag};
 use crate::registry::Registry;
 
 /// The record sets that a zone comes with.
@@ -48,30 +47,14 @@ fn create_hosted_zone(
         return Err(faults::hosted_zone_already_exists());
     }
     let config = input.hosted_zone_config.unwrap_or_default();
-    if config.private_zone == Some(true) && input.vpc.is_none() {
-        return Err(faults::invalid_input(
-            "When you're creating a private hosted zone (when you specify true for PrivateZone), you must also specify values for VPCId and VPCRegion.",
-        ));
+    if config.private_zone == Some(true) || input.vpc.is_some() {
+        return Err(faults::not_supported("Private hosted zones"));
     }
-    let vpcs = match &input.vpc {
-        Some(vpc) => vec![vpc_association::own(tx.world(), &account, vpc)?],
-        None => Vec::new(),
-    };
-    for association in &vpcs {
-        vpc_association::check_free(tx.world(), association, &name)?;
-    }
-    let is_private = !vpcs.is_empty();
     let delegation =
         input.delegation_set_id.as_deref().map(|id| delegation_set::own(tx.world(), &account, id).cloned());
     let delegation = delegation.transpose()?;
     let name_servers = match &delegation {
-        Some(_) if is_private => {
-            return Err(faults::invalid_input(
-                "A reusable delegation set cannot be used with a private hosted zone.",
-            ));
-        }
         Some(set) => delegation_set::available(tx.world(), set, &name)?,
-        None if is_private => name_server::private(),
         None => name_server::draw(tx, &name),
     };
     let row = HostedZone {
@@ -80,8 +63,8 @@ fn create_hosted_zone(
         name,
         caller_reference: input.caller_reference,
         comment: config.comment,
-        is_private,
-        vpcs,
+        is_private: false,
+        vpcs: Vec::new(),
         authorized: Vec::new(),
         delegation_set: delegation.map(|set| set.id),
         name_servers,
@@ -95,7 +78,7 @@ fn create_hosted_zone(
         hosted_zone: shape(&row),
         change_info: change::begin(tx, None),
         delegation_set: delegation_shape(&row),
-        vpc: input.vpc,
+        vpc: None,
         location: location("hostedzone", row.id.as_str()),
     };
     tx.put(row);
@@ -201,11 +184,10 @@ fn update_hosted_zone_comment(
 
 fn get_hosted_zone(read: &Read<'_>, input: GetHostedZoneRequest) -> Result<GetHostedZoneResponse, Fault> {
     let zone = own_zone(read.world, &read.caller.scope.account, &input.id)?;
-    let vpcs = zone.vpcs.iter().map(vpc_association::shape).collect();
     Ok(GetHostedZoneResponse {
         hosted_zone: shape(zone),
-        delegation_set: (!zone.is_private).then(|| delegation_shape(zone)),
-        vpcs: zone.is_private.then_some(vpcs),
+        delegation_set: Some(delegation_shape(zone)),
+        vpcs: None,
     })
 }
 

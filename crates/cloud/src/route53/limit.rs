@@ -2,10 +2,9 @@
 //! [Quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)
 
 use enishi_api::route53::{
-    AccountLimit, GetAccountLimitRequest, GetAccountLimitResponse, GetCheckerIpRangesRequest,
-    GetCheckerIpRangesResponse, GetHostedZoneLimitRequest, GetHostedZoneLimitResponse,
-    GetReusableDelegationSetLimitRequest, GetReusableDelegationSetLimitResponse, HostedZoneLimit,
-    ReusableDelegationSetLimit, ops,
+    AccountLimit, GetAccountLimitRequest, GetAccountLimitResponse, GetHostedZoneLimitRequest,
+    GetHostedZoneLimitResponse, GetReusableDelegationSetLimitRequest, GetReusableDelegationSetLimitResponse,
+    HostedZoneLimit, ReusableDelegationSetLimit, ops,
 };
 use enishi_state::Read;
 use enishi_state::route53::{DelegationSet, HealthCheck, HostedZone};
@@ -18,7 +17,6 @@ pub(super) fn register(on: &mut Registry) {
     on.stored_read::<ops::GetAccountLimit>(get_account_limit);
     on.stored_read::<ops::GetHostedZoneLimit>(get_hosted_zone_limit);
     on.stored_read::<ops::GetReusableDelegationSetLimit>(get_reusable_delegation_set_limit);
-    on.stored_read::<ops::GetCheckerIpRanges>(get_checker_ip_ranges);
 }
 
 fn number(count: usize) -> i64 {
@@ -63,12 +61,4 @@ fn get_reusable_delegation_set_limit(
     let count = read.world.by::<HostedZone>("delegation_set", set.id.as_str()).count();
     let limit = ReusableDelegationSetLimit { r#type: input.r#type, value: 100 };
     Ok(GetReusableDelegationSetLimitResponse { limit, count: number(count) })
-}
-
-/// The block that the simulated internet's own hosts, health checkers among them, have their addresses in.
-fn get_checker_ip_ranges(
-    _: &Read<'_>,
-    _: GetCheckerIpRangesRequest,
-) -> Result<GetCheckerIpRangesResponse, Fault> {
-    Ok(GetCheckerIpRangesResponse { checker_ip_ranges: vec![enishi_state::ec2::INTERNET_HOSTS.to_string()] })
 }

@@ -29,11 +29,6 @@ pub(super) fn draw(tx: &mut Tx<'_>, name: &Name) -> Vec<String> {
     servers
 }
 
-/// The name servers that private zones show; no packet reaches them.
-pub(super) fn private() -> Vec<String> {
-    (0u16..).zip(DOMAINS).map(|(n, domain)| server(n * PER_DOMAIN, domain)).collect()
-}
-
 /// The name servers that serve public zones of that name.
 pub(super) fn serving(world: &World, name: &Name) -> BTreeSet<String> {
     let zones = world.by::<HostedZone>("name", &name.to_string()).filter(|zone| !zone.is_private);

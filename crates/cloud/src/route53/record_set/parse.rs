@@ -106,7 +106,7 @@ fn check_members(set: &api::ResourceRecordSet, shown: &str) -> Result<(), Fault>
     let some_records = set.ttl.is_some() || set.resource_records.is_some();
     let found = match (set.alias_target.is_some(), records, some_records) {
         _ if set.traffic_policy_instance_id.is_some() => {
-            return Err(faults::invalid_input("Traffic policy instances are not supported by Enishi."));
+            return Err(faults::not_supported("Traffic policy instances"));
         }
         (true, _, true) => "more than one",
         (true, _, false) | (false, true, _) => return Ok(()),

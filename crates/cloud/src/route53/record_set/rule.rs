@@ -2,34 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use enishi_fabric::dns::{Alias, Content, Failover, Geolocation, Location, Name, RecordType, Routing};
+use enishi_fabric::dns::{self, Alias, Content, Failover, Geolocation, Location, Name, RecordType, Routing};
 use enishi_state::World;
-use enishi_state::route53::{
-    CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, RecordSet, RecordSetKey,
-};
+use enishi_state::route53::{CidrCollection, CidrCollectionId, HostedZone, RecordSet, RecordSetKey};
 use enishi_wire::Fault;
 
 use super::parse::{Action, Parsed};
 use crate::route53::faults;
 
-/// Checks that what the record sets refer to exists.
+/// Checks that what the record sets refer to exists, and that answers would heed what they say.
 ///
 /// # Errors
-/// `NoSuchHealthCheck`, `InvalidInput`
+/// `InvalidInput`
 pub(super) fn references(world: &World, zone: &HostedZone, parsed: &[Parsed]) -> Result<(), Fault> {
     for Parsed { row, .. } in parsed.iter().filter(|change| change.action != Action::Delete) {
-        if let Some(id) = &row.set.health_check {
-            let check = world.get::<HealthCheck>(&HealthCheckId::new(id));
-            if check.is_none_or(|check| check.account != zone.account) {
-                return Err(faults::no_such_health_check(id));
-            }
-        }
+        supported(zone, &row.set)?;
         if let Routing::Cidr(location) = &row.set.routing {
-            if zone.is_private {
-                return Err(faults::invalid_input(
-                    "IP-based routing is not supported in private hosted zones.",
-                ));
-            }
             let found = world.get::<CidrCollection>(&CidrCollectionId::new(&location.collection));
             let Some(found) = found.filter(|row| row.account == zone.account) else {
                 return Err(faults::invalid_input("The CIDR collection you specified, doesn't exist."));
@@ -42,6 +30,28 @@ pub(super) fn references(world: &World, zone: &HostedZone, parsed: &[Parsed]) ->
         }
     }
     Ok(())
+}
+
+/// Refuses what the name servers could not answer by yet: nothing watches health, so that failover would never happen, and
+/// where a client is and how far from a region is unknown. Aliases lead to record sets of their own zone only: the names of
+/// other services do not exist.
+fn supported(zone: &HostedZone, set: &dns::RecordSet) -> Result<(), Fault> {
+    if set.health_check.is_some() {
+        return Err(faults::not_supported("Record sets with a health check"));
+    }
+    match &set.routing {
+        Routing::Latency(_) => return Err(faults::not_supported("Latency record sets")),
+        Routing::Failover(_) => return Err(faults::not_supported("Failover record sets")),
+        Routing::Geolocation(_) => return Err(faults::not_supported("Geolocation record sets")),
+        Routing::Geoproximity(_) => return Err(faults::not_supported("Geoproximity record sets")),
+        Routing::Simple | Routing::Weighted(_) | Routing::Multivalue | Routing::Cidr(_) => {}
+    }
+    match &set.content {
+        Content::Alias(alias) if *alias.zone != *zone.id.as_str() => {
+            Err(faults::not_supported("Aliases to other hosted zones and to services"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks the touched names as they came out.
@@ -190,11 +200,8 @@ fn place(routing: &Routing) -> Option<String> {
     })
 }
 
-/// An alias to a record set of the same zone needs its target. Other targets are services' own names, in zones of theirs.
+/// An alias needs its target.
 fn check_alias(world: &World, zone: &HostedZone, row: &RecordSet, alias: &Alias, problems: &mut Vec<String>) {
-    if *alias.zone != *zone.id.as_str() {
-        return;
-    }
     let target = format!(
         "Tried to create an alias that targets {}, type {} in zone {}, but",
         alias.name, row.set.record_type, alias.zone
