@@ -27,15 +27,16 @@ const IMPURE: &[&str] = &[
 ];
 /// What a crate's manifest and sources must not name: (crate, forbidden crates).
 const LAYERS: &[(&str, &[&str])] = &[
-    ("fabric", &["state", "plan", "wire", "api", "cloud", "kernel", "proxy", "compute"]),
-    ("state", &["plan", "wire", "api", "cloud", "kernel", "proxy", "compute"]),
-    ("plan", &["wire", "api", "cloud", "kernel", "proxy", "compute"]),
-    ("wire", &["fabric", "state", "plan", "api", "cloud", "kernel", "proxy", "compute"]),
-    ("api", &["fabric", "state", "plan", "cloud", "kernel", "proxy", "compute"]),
-    ("cloud", &["kernel", "proxy", "compute"]),
-    ("kernel", &["state", "plan", "wire", "api", "cloud", "proxy", "compute"]),
-    ("proxy", &["state", "plan", "wire", "api", "cloud", "kernel", "compute"]),
-    ("compute", &["state", "plan", "wire", "api", "cloud", "kernel", "proxy"]),
+    ("fabric", &["state", "plan", "wire", "api", "cloud", "kernel", "proxy", "compute", "dns"]),
+    ("state", &["plan", "wire", "api", "cloud", "kernel", "proxy", "compute", "dns"]),
+    ("plan", &["wire", "api", "cloud", "kernel", "proxy", "compute", "dns"]),
+    ("wire", &["fabric", "state", "plan", "api", "cloud", "kernel", "proxy", "compute", "dns"]),
+    ("api", &["fabric", "state", "plan", "cloud", "kernel", "proxy", "compute", "dns"]),
+    ("cloud", &["kernel", "proxy", "compute", "dns"]),
+    ("kernel", &["state", "plan", "wire", "api", "cloud", "proxy", "compute", "dns"]),
+    ("proxy", &["state", "plan", "wire", "api", "cloud", "kernel", "compute", "dns"]),
+    ("compute", &["state", "plan", "wire", "api", "cloud", "kernel", "proxy", "dns"]),
+    ("dns", &["state", "plan", "wire", "api", "cloud", "kernel", "proxy", "compute"]),
 ];
 /// A source file longer than this wants to be two, in lines.
 const LONGEST_FILE: usize = 700;
