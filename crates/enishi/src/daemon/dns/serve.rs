@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How long accepting rests when the system has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often a port is drawn that is free for both kinds; another program may have the stream's.
+const FREE_PORT_ATTEMPTS: usize = 16;
+
 /// Bound sockets, both kinds on one port.
 #[derive(Debug)]
 pub struct Listener {
@@ -35,17 +38,28 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds both; port 0 takes a free one.
+    /// Binds both; port 0 takes one that is free for both.
     ///
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let say = || format!("cannot answer DNS on {address}");
-        let udp = std::net::UdpSocket::bind(address).with_context(say)?;
-        let address = udp.local_addr().with_context(say)?;
-        let tcp = std::net::TcpListener::bind(address).with_context(say)?;
-        udp.set_nonblocking(true).with_context(say)?;
-        tcp.set_nonblocking(true).with_context(say)?;
+        let attempts = if address.port() == 0 { FREE_PORT_ATTEMPTS } else { 1 };
+        let mut bound = Self::bind_once(address);
+        for _ in 1..attempts {
+            if bound.is_ok() {
+                break;
+            }
+            bound = Self::bind_once(address);
+        }
+        bound.with_context(|| format!("cannot answer DNS on {address}"))
+    }
+
+    fn bind_once(address: SocketAddr) -> std::io::Result<Self> {
+        let udp = std::net::UdpSocket::bind(address)?;
+        let address = udp.local_addr()?;
+        let tcp = std::net::TcpListener::bind(address)?;
+        udp.set_nonblocking(true)?;
+        tcp.set_nonblocking(true)?;
         Ok(Listener { udp, tcp, address })
     }
 
