@@ -23,8 +23,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("newuidmap", "uidmap"),
     ("nft", "nftables"),
     ("python3", "python3"),
+    ("pgrep", "procps"),
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("sysctl", "procps"),
 ];
 /// The AWS clients, pinned: the tests assert what they print.
 const PYTHON: &[&str] = &["awscli==1.45.11", "boto3==1.43.11"];
