@@ -18,7 +18,9 @@ fn pick(
     bytes: &[u8],
     shape_of: fn(&Operation) -> Option<enishi_wire::schema::ShapeId>,
 ) -> (&'static Service, &'static Operation, Value) {
-    let operations = support::operations();
+    // The client of these tests speaks forms and JSON; restXml has the published cases.
+    let mut operations = support::operations();
+    operations.retain(|(service, _)| service.protocols[0] != Protocol::RestXml);
     let mut entropy = Entropy::new(bytes);
     let (service, operation) = operations[entropy.below(operations.len())];
     let value = match shape_of(operation) {

@@ -46,7 +46,8 @@ pub fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<V
     } else {
         serde_json::from_slice(body).map_err(|_| serialization("Unable to parse the request body as JSON"))?
     };
-    if !json.is_object() {
+    // Below the top, null stands for a member that was not given; here nothing would be left.
+    if json.is_null() {
         return Err(serialization("The request body is not a JSON object"));
     }
     let value = Decoder { service }.value(id, None, json, 0)?;
