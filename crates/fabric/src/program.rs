@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use crate::dns::{ResolverEndpoint, VpcResolver};
 use crate::{Cidr, InterfaceName, Mac, NamespaceName, Origin, TrafficMatch};
 
 /// The whole network, as a map of namespaces. Cloning it is cheap, and unchanged namespaces keep their pointer.
@@ -118,6 +119,8 @@ pub struct Router {
     pub groups: BTreeMap<Arc<str>, SecurityGroup>,
     /// The attached internet gateway.
     pub internet: Option<InternetPort>,
+    /// The VPC's name resolution; none when the VPC does without (`enableDnsSupport`).
+    pub resolver: Option<Arc<VpcResolver>>,
 }
 
 /// A subnet, as the router sees it.
@@ -301,13 +304,15 @@ pub struct PublicAddress {
     pub origin: Origin,
 }
 
-/// A namespace that only owns addresses: an instance.
+/// A namespace that only owns addresses: an instance, a resolver endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     /// The instance.
     pub origin: Origin,
     /// Its devices in device order; the first carries the default route, the others route by source address.
     pub devices: Vec<Device>,
+    /// What it does for name resolution, if it is a resolver endpoint.
+    pub resolver_endpoint: Option<ResolverEndpoint>,
 }
 
 /// A network device of a [`Host`] or a [`NatGateway`].

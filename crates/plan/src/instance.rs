@@ -27,6 +27,7 @@ fn host(world: &World, row: &Instance) -> Option<NamespaceProgram> {
         role: Role::Host(Host {
             origin: Origin::resource(row.id.as_str()),
             devices: live.iter().map(Live::device).collect(),
+            resolver_endpoint: None,
         }),
     })
 }

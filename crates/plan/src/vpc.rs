@@ -64,6 +64,7 @@ fn router(world: &World, vpc: &Vpc, live: &[Live<'_>], internet: Option<Internet
         acls: network_acl::compile(world, live),
         groups: groups.into_inner(),
         internet,
+        resolver: None,
     };
     NamespaceProgram {
         name: NamespaceName::new(vpc.id.as_str()),

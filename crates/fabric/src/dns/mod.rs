@@ -9,6 +9,7 @@ mod place;
 mod rdata;
 mod record_set;
 mod record_type;
+mod resolver;
 
 pub use name::{Label, Name};
 pub use place::{Coordinates, Place, PlaceTable};
@@ -18,3 +19,4 @@ pub use record_set::{
     Routing, Zone,
 };
 pub use record_type::RecordType;
+pub use resolver::{ResolverEndpoint, ResolverRule, RuleAction, VpcResolver};

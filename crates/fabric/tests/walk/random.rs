@@ -196,6 +196,7 @@ fn router() -> impl Strategy<Value = Router> {
             acls,
             groups,
             internet,
+            resolver: None,
         })
 }
 
@@ -227,7 +228,7 @@ fn internet() -> impl Strategy<Value = Internet> {
 fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
         3 => router().prop_map(Role::Router),
-        1 => (origin(), vec(device(), 0..3)).prop_map(|(origin, devices)| Role::Host(Host { origin, devices })),
+        1 => (origin(), vec(device(), 0..3)).prop_map(|(origin, devices)| Role::Host(Host { origin, devices, resolver_endpoint: None })),
         1 => (origin(), device())
             .prop_map(|(origin, device)| Role::NatGateway(NatGateway { origin, device, idle_seconds: 350 })),
         1 => internet().prop_map(Role::Internet),

@@ -222,6 +222,7 @@ impl Build {
             acls: BTreeMap::new(),
             groups: BTreeMap::new(),
             internet: None,
+            resolver: None,
         });
         let to_internet = plug("internet", &vpc_port(id));
         let interfaces = BTreeMap::from([(InterfaceName::igw(), to_internet)]);
@@ -347,7 +348,7 @@ impl Build {
         let node = self.nodes.entry(name.clone()).or_insert_with(|| NamespaceProgram {
             name,
             interfaces: BTreeMap::new(),
-            role: Role::Host(Host { origin: Origin::resource(id), devices }),
+            role: Role::Host(Host { origin: Origin::resource(id), devices, resolver_endpoint: None }),
         });
         node.interfaces.insert(eth, plug(&vpc, &port));
         match &mut node.role {
