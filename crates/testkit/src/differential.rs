@@ -31,6 +31,11 @@ const FLOWS: usize = 150;
 const CANDIDATES: usize = 20;
 /// How many flows that are delivered are chosen for one that a stage denies.
 const DELIVERED_SHARE: usize = 4;
+/// How many are chosen that a stage denies which decided less than its share so far: some stages can decide few flows of a
+/// world, or none.
+const RARE_SHARE: usize = 8;
+/// The share, in percent of all packets, below which a stage is rare.
+const RARE: f64 = 4.0;
 /// Earlier flows that go on after a change.
 const REVISITED: usize = 60;
 /// Changes of each world, after each of which packets are sent.
@@ -131,7 +136,12 @@ impl Differential {
         let most = flows.len() + FLOWS;
         while flows.len() < most && candidates.values().any(|of_stage| !of_stage.is_empty()) {
             for (stage, of_stage) in &mut candidates {
-                let share = if stage == DELIVERED { DELIVERED_SHARE } else { 1 };
+                let share = match stage.as_str() {
+                    DELIVERED => DELIVERED_SHARE,
+                    MIDDLEBOX | LOOP => 1,
+                    stage if self.statistics.share(stage) < RARE => RARE_SHARE,
+                    _ => 1,
+                };
                 flows.extend(of_stage.drain(of_stage.len().saturating_sub(share)..));
             }
         }
@@ -220,13 +230,15 @@ impl Differential {
 const DELIVERED: &str = "delivered";
 /// How it calls it when an instance got the packet that is not its destination.
 const MIDDLEBOX: &str = "middlebox";
+/// How it calls it when the packet came by one place twice.
+const LOOP: &str = "loop";
 
 /// The stage that denied a packet, or how else it ended.
 fn decider(trace: &Trace) -> String {
     match (&trace.disposition, trace.denied_by()) {
         (_, Some(hop)) => hop.stage.to_string(),
         (Disposition::DeliveredToMiddlebox { .. }, _) => MIDDLEBOX.to_owned(),
-        (Disposition::Loop, _) => "loop".to_owned(),
+        (Disposition::Loop, _) => LOOP.to_owned(),
         _ if trace.is_accepted() => DELIVERED.to_owned(),
         _ => "unplugged".to_owned(),
     }

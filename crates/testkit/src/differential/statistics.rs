@@ -41,9 +41,13 @@ impl Statistics {
         percent(self.all_denied(), self.packets())
     }
 
-    /// The share of denied packets, in percent, that this stage denied.
+    /// The share of packets, in percent, that this stage denied.
     pub fn denied_by(&self, stage: Stage) -> f64 {
-        percent(self.count_of(&stage.to_string()), self.all_denied())
+        self.share(&stage.to_string())
+    }
+
+    pub(super) fn share(&self, decider: &str) -> f64 {
+        percent(self.count_of(decider), self.packets())
     }
 
     fn all_denied(&self) -> usize {
