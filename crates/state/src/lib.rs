@@ -15,6 +15,7 @@ mod id;
 mod invariants;
 pub mod quota;
 pub mod route53;
+pub mod route53domains;
 pub mod sts;
 mod table;
 mod tag;

@@ -1,6 +1,6 @@
 //! All tables, as one immutable snapshot.
 
-use crate::{ResourceId, Row, Table, Tag, ec2, quota, route53, sts};
+use crate::{ResourceId, Row, Table, Tag, ec2, quota, route53, route53domains, sts};
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
 pub trait Holds<R: Row> {
@@ -153,6 +153,16 @@ world! {
     health_checks: route53::HealthCheck,
     /// Route 53 CIDR collections.
     cidr_collections: route53::CidrCollection,
+    /// Registered domains.
+    domains: route53domains::Domain,
+    /// What was asked of the registrar.
+    domain_operations: route53domains::Operation,
+    /// Mail that the registrar sent.
+    mails: route53domains::Mail,
+    /// Mail addresses that were confirmed.
+    confirmed_addresses: route53domains::ConfirmedAddress,
+    /// What was charged for domains.
+    domain_bills: route53domains::Bill,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.
