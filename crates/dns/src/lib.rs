@@ -14,6 +14,7 @@ mod prefix_map;
 pub mod rcode;
 pub mod region;
 mod request;
+pub mod resolver;
 mod rrset;
 pub mod server;
 mod table;
