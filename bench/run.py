@@ -48,7 +48,7 @@ class Daemon:
         log = open(Path(self.data) / "log", "w")
         started = time.monotonic()
         self.process = subprocess.Popen(
-            [ENISHI, "up", "--listen", "127.0.0.1:0", "--data-dir", f"{self.data}/data"],
+            [ENISHI, "up", "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--data-dir", f"{self.data}/data"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -62,6 +62,10 @@ class Daemon:
         self.host, self.port = found.group(1), int(found.group(2))
         self.ready = time.monotonic() - started
         self.endpoint = f"http://{self.host}:{self.port}"
+        connection = http.client.HTTPConnection(self.host, self.port)
+        connection.request("GET", "/_enishi/status")
+        self.dns = json.load(connection.getresponse())["dns"]
+        connection.close()
         self.environment = {**os.environ, "ENISHI_ENDPOINT": self.endpoint}
         return self
 
@@ -450,4 +454,5 @@ def main():
         print("| " + " | ".join(cells) + " |")
 
 
-main()
+if __name__ == "__main__":
+    main()
