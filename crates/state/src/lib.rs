@@ -13,6 +13,7 @@ pub mod account;
 pub mod ec2;
 mod id;
 mod invariants;
+pub mod logs;
 pub mod quota;
 pub mod route53;
 pub mod route53domains;

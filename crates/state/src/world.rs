@@ -1,6 +1,6 @@
 //! All tables, as one immutable snapshot.
 
-use crate::{ResourceId, Row, Table, Tag, ec2, quota, route53, route53domains, sts};
+use crate::{ResourceId, Row, Table, Tag, ec2, logs, quota, route53, route53domains, sts};
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
 pub trait Holds<R: Row> {
@@ -163,6 +163,14 @@ world! {
     confirmed_addresses: route53domains::ConfirmedAddress,
     /// What was charged for domains.
     domain_bills: route53domains::Bill,
+    /// Route 53 query logging configurations.
+    query_logging_configs: route53::QueryLoggingConfig,
+    /// CloudWatch Logs groups.
+    log_groups: logs::LogGroup,
+    /// CloudWatch Logs streams.
+    log_streams: logs::LogStream,
+    /// CloudWatch Logs resource policies.
+    log_resource_policies: logs::ResourcePolicy,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.

@@ -51,8 +51,16 @@ pub fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<V
         return Err(serialization("The request body is not a JSON object"));
     }
     let value = Decoder { service }.value(id, None, json, 0)?;
-    validate::check(service, id, &value, "ValidationException")?;
+    validate::check(service, id, &value, constraint_code(service))?;
     Ok(value)
+}
+
+/// The code of what the model's constraints refuse. CloudWatch Logs has the one it uses for every wrong parameter.
+fn constraint_code(service: &Service) -> &'static str {
+    match service.name {
+        "logs" => "InvalidParameterException",
+        _ => "ValidationException",
+    }
 }
 
 /// Writes an operation's output.

@@ -25,8 +25,8 @@ pub const PARAMETER_NAME_BYTES: usize = 512;
 /// Structures, lists and maps inside each other.
 pub const NESTING: usize = 32;
 
-/// Items of one list, entries of one map.
-pub const LIST_LENGTH: usize = 10_000;
+/// Items of one list, entries of one map. PutLogEvents takes 10,000.
+pub const LIST_LENGTH: usize = 12_000;
 
 /// Seconds that a signature's time may differ from ours (AWS: 15 minutes, Signature Version 4 guide).
 pub const CLOCK_SKEW_SECONDS: i64 = 15 * 60;

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use enishi_state::{Caller, Delta, Entropy, Row, Tx, World, ec2, quota, sts};
+use enishi_state::{Caller, Delta, Entropy, Row, Tx, World, ec2, logs, quota, route53, sts};
 use enishi_wire::Fault;
 use rand::Rng;
 use tokio::sync::oneshot;
@@ -28,12 +28,16 @@ const QUEUE: usize = 8192;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Tables that no packet ever sees the effect of.
-const NOT_NETWORK: [&str; 8] = [
+const NOT_NETWORK: [&str; 12] = [
     enishi_state::Tag::TABLE,
     ec2::ClientToken::TABLE,
     ec2::KeyPair::TABLE,
     ec2::Image::TABLE,
     ec2::RegionDefaults::TABLE,
+    logs::LogGroup::TABLE,
+    logs::LogStream::TABLE,
+    logs::ResourcePolicy::TABLE,
+    route53::QueryLoggingConfig::TABLE,
     sts::Session::TABLE,
     quota::Quota::TABLE,
     quota::QuotaRequest::TABLE,

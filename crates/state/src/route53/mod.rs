@@ -5,6 +5,7 @@ mod cidr_collection;
 mod delegation_set;
 mod health_check;
 mod hosted_zone;
+mod query_logging_config;
 mod record_set;
 
 pub use change::{Change, ChangeId, ChangeState};
@@ -14,4 +15,5 @@ pub use health_check::{
     AlarmIdentifier, HealthCheck, HealthCheckConfig, HealthCheckId, HealthCheckKind, InsufficientData,
 };
 pub use hosted_zone::{HostedZone, HostedZoneId, VpcAssociation};
+pub use query_logging_config::{QueryLoggingConfig, QueryLoggingConfigId};
 pub use record_set::{RecordSet, RecordSetKey};
