@@ -20,19 +20,6 @@ pub struct NameServer {
     pub glue: Vec<IpAddr>,
 }
 
-/// A delegation signer record at the registry (RFC 4034, section 5), made of the key that was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DelegationSigner {
-    /// The registrar's id of it.
-    pub id: String,
-    /// Flags of the key: 256 or 257.
-    pub flags: u16,
-    /// Algorithm of the key.
-    pub algorithm: u8,
-    /// The key, base64.
-    pub public_key: String,
-}
-
 /// Whether the registrant answered a verification mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reachability {
@@ -79,8 +66,6 @@ pub struct Domain {
     pub transfer_lock: bool,
     /// Where its names are answered, in the order that was given.
     pub name_servers: Vec<NameServer>,
-    /// The keys that its zone may be signed with.
-    pub signers: Vec<DelegationSigner>,
     /// What a new registrar has to know.
     pub auth_code: String,
     /// Whether the registrant's address is confirmed.
@@ -124,6 +109,9 @@ impl Row for Domain {
 
     fn keys(&self, keys: &mut Keys) {
         keys.add("account", self.account.as_str());
+        if let Some(domain) = self.name.top_level() {
+            keys.add("top_level", &domain.to_string());
+        }
         keys.add("registrant", &self.contacts.registrant.email.to_lowercase());
         if matches!(self.reachability, Reachability::Pending { .. }) {
             keys.add("unconfirmed", "");

@@ -11,6 +11,6 @@ mod operation;
 pub use address::{ConfirmedAddress, ConfirmedAddressKey};
 pub use bill::{Bill, BillId};
 pub use contact::{Contact, ContactRole, ContactType, Contacts, Privacy};
-pub use domain::{AccountTransfer, DelegationSigner, Domain, DomainId, NameServer, Reachability};
+pub use domain::{AccountTransfer, Domain, DomainId, NameServer, Reachability};
 pub use mail::{Mail, MailId, MailKind};
 pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Registration, Work};

@@ -3,7 +3,7 @@
 use enishi_fabric::dns::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{Contacts, DelegationSigner, DomainId, NameServer, Privacy};
+use super::{Contacts, DomainId, NameServer, Privacy};
 use crate::id::name_id;
 use crate::{AccountId, Keys, Row, Timestamp};
 
@@ -30,16 +30,10 @@ pub enum OperationKind {
     EnableAutoRenew,
     /// `DISABLE_AUTORENEW`
     DisableAutoRenew,
-    /// `ADD_DNSSEC`
-    AddSigner,
-    /// `REMOVE_DNSSEC`
-    RemoveSigner,
     /// `EXPIRE_DOMAIN`
     Expire,
     /// `RENEW_DOMAIN`
     Renew,
-    /// `PUSH_DOMAIN`
-    Push,
     /// `INTERNAL_TRANSFER_OUT_DOMAIN`
     TransferOut,
     /// `INTERNAL_TRANSFER_IN_DOMAIN`
@@ -59,11 +53,8 @@ impl OperationKind {
             OperationKind::Lock => "DOMAIN_LOCK",
             OperationKind::EnableAutoRenew => "ENABLE_AUTORENEW",
             OperationKind::DisableAutoRenew => "DISABLE_AUTORENEW",
-            OperationKind::AddSigner => "ADD_DNSSEC",
-            OperationKind::RemoveSigner => "REMOVE_DNSSEC",
             OperationKind::Expire => "EXPIRE_DOMAIN",
             OperationKind::Renew => "RENEW_DOMAIN",
-            OperationKind::Push => "PUSH_DOMAIN",
             OperationKind::TransferOut => "INTERNAL_TRANSFER_OUT_DOMAIN",
             OperationKind::TransferIn => "INTERNAL_TRANSFER_IN_DOMAIN",
         }
@@ -122,10 +113,6 @@ pub enum Work {
     Lock(bool),
     /// Years more.
     Renew(u8),
-    /// A key more.
-    AddSigner(DelegationSigner),
-    /// The key of that id less.
-    RemoveSigner(String),
     /// It belongs to the operation's account from now on.
     TakeOver,
 }
