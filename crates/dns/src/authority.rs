@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use enishi_fabric::dns::{CidrCollection, Name, Place, PlaceTable, RecordSet, RecordType, Zone as ZoneData};
+use ipnet::IpNet;
 
 use crate::folded::Folded;
 use crate::health::Health;
+use crate::places::Locate;
 use crate::policy::Asker;
 use crate::prefix_map::PrefixMap;
 use crate::region::LatencyMatrix;
@@ -28,6 +30,7 @@ pub struct Authority {
     default_view: Option<ViewId>,
     collections: HashMap<Arc<str>, Arc<PrefixMap<Arc<str>>>>,
     places: Arc<PrefixMap<Place>>,
+    locator: Option<Arc<dyn Locate>>,
     latencies: Arc<LatencyMatrix>,
 }
 
@@ -60,12 +63,13 @@ impl Authority {
         self.addresses.get(&server).copied().or(self.default_view)
     }
 
-    /// Where an address is, as far as `prefix` bits of it tell.
+    /// Where an address is, as far as `prefix` bits of it tell: as the table of places says, else the locator.
     pub fn locate(&self, address: IpAddr, prefix: u8) -> Asker {
-        let (place_prefix, place) = match self.places.find(address, prefix) {
-            Some((bits, place)) => (bits, place.clone()),
-            None => (0, Place::default()),
-        };
+        let network = || IpNet::new(address, prefix).map_or(address, |network| network.trunc().addr());
+        let told = self.places.find(address, prefix).map(|(bits, place)| (bits, place.clone()));
+        let found = told.or_else(|| self.locator.as_ref()?.locate(network()));
+        let (bits, place) = found.unwrap_or_default();
+        let place_prefix = bits.min(prefix);
         Asker { address, prefix, place, place_prefix }
     }
 
@@ -182,6 +186,11 @@ impl Edit<'_> {
     /// Says where addresses are.
     pub fn put_places(&mut self, table: &PlaceTable) {
         self.authority.places = Arc::new(table.rows.iter().cloned().collect());
+    }
+
+    /// Says who is asked about addresses that the table of places does not have.
+    pub fn put_locator(&mut self, locator: Option<Arc<dyn Locate>>) {
+        self.authority.locator = locator;
     }
 
     /// Says how far regions are from each other.

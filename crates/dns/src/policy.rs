@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use enishi_fabric::dns::{Failover, Geolocation, Location, Place, RecordType, Routing};
+use enishi_fabric::dns::{Failover, Geolocation, Place, RecordType, Routing};
 
 use crate::authority::Authority;
 use crate::entropy::Entropy;
@@ -202,11 +202,7 @@ impl<'a> Chooser<'a> {
     /// The guide's "Geoproximity routing": a positive bias shrinks the distance by that per cent, a negative one divides by it.
     fn biased_distance(_: &Authority, place: &Place, member: &Member) -> Option<f64> {
         let Routing::Geoproximity(proximity) = &member.routing else { return None };
-        let at = match &proximity.at {
-            Location::Region(region) => region::coordinates(region)?,
-            Location::Coordinates(coordinates) => *coordinates,
-        };
-        let distance = region::of(place)?.distance(at);
+        let distance = region::of(place)?.distance(region::resource(&proximity.at)?);
         let bias = f64::from(proximity.bias.clamp(-99, 99)) / 100.0;
         Some(if bias >= 0.0 { distance * (1.0 - bias) } else { distance / (1.0 + bias) })
     }

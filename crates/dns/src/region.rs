@@ -1,78 +1,178 @@
-//! Where AWS's regions are, and how far they are from clients in time.
+//! How far AWS's regions are from clients: in kilometres, and in time.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use enishi_fabric::dns::region::{REGIONS, RegionPlace, local_zone_group};
+use enishi_fabric::dns::{Coordinates, Location, Place};
 
-use enishi_fabric::dns::{Coordinates, Place};
+use crate::ReadError;
 
-/// Each region's place, in hundredths of a degree, to the nearest degree or so: the AWS Global Infrastructure page names the
-/// metropolitan areas.
-const REGIONS: &[(&str, i32, i32)] = &[
-    ("af-south-1", -3393, 1842),
-    ("ap-east-1", 2232, 11417),
-    ("ap-northeast-1", 3568, 13969),
-    ("ap-northeast-2", 3757, 12698),
-    ("ap-northeast-3", 3469, 13550),
-    ("ap-south-1", 1908, 7288),
-    ("ap-south-2", 1739, 7849),
-    ("ap-southeast-1", 135, 10382),
-    ("ap-southeast-2", -3387, 15121),
-    ("ap-southeast-3", -621, 10685),
-    ("ap-southeast-4", -3781, 14496),
-    ("ca-central-1", 4550, -7357),
-    ("ca-west-1", 5105, -11407),
-    ("eu-central-1", 5011, 868),
-    ("eu-central-2", 4737, 854),
-    ("eu-north-1", 5933, 1807),
-    ("eu-south-1", 4546, 919),
-    ("eu-south-2", 4165, -88),
-    ("eu-west-1", 5335, -626),
-    ("eu-west-2", 5151, -13),
-    ("eu-west-3", 4886, 235),
-    ("il-central-1", 3209, 3478),
-    ("me-central-1", 2445, 5438),
-    ("me-south-1", 2607, 5056),
-    ("mx-central-1", 2059, -10039),
-    ("sa-east-1", -2355, -4663),
-    ("us-east-1", 3895, -7745),
-    ("us-east-2", 3996, -8300),
-    ("us-west-1", 3735, -12196),
-    ("us-west-2", 4584, -11969),
-];
+/// Light in fibre does 200 km in a millisecond, so 100 there and back, and no fibre is straight.
+const MICROS_PER_KM: f64 = 13.0;
 
-/// A region's place.
-pub fn coordinates(region: &str) -> Option<Coordinates> {
-    let (_, latitude, longitude) = REGIONS.iter().find(|(name, _, _)| *name == region)?;
-    Some(Coordinates { latitude: *latitude, longitude: *longitude })
-}
+/// The longest round trip that a table may say, in microseconds: a minute.
+const LONGEST: u32 = 60_000_000;
 
 /// Where a client is: its own coordinates, or its region's.
 pub fn of(place: &Place) -> Option<Coordinates> {
-    place.coordinates.or_else(|| coordinates(place.region.as_deref()?))
+    place.coordinates.or_else(|| RegionPlace::of(place.region.as_deref()?).map(|region| region.coordinates))
 }
 
-/// Latencies between regions. What it does not say is estimated from the distance.
-#[derive(Debug, Clone, Default)]
-pub struct LatencyMatrix(HashMap<(Arc<str>, Arc<str>), u32>);
+/// Where a geoproximity record set's resource is.
+pub fn resource(at: &Location) -> Option<Coordinates> {
+    match at {
+        Location::Coordinates(coordinates) => Some(*coordinates),
+        Location::Region(name) => {
+            RegionPlace::of(name).map(|region| region.coordinates).or_else(|| local_zone_group(name))
+        }
+    }
+}
+
+/// Round trips from regions to regions, in microseconds.
+///
+/// What no table says is estimated from the distance, at 13 µs a kilometre; within a region it is 0.
+#[derive(Debug, Clone)]
+pub struct LatencyMatrix {
+    /// Row by row, in the order of [`REGIONS`].
+    micros: Vec<u32>,
+    /// Whether any of it was said and not estimated.
+    told: bool,
+}
+
+impl Default for LatencyMatrix {
+    /// Estimates only.
+    fn default() -> Self {
+        let to = |from: &RegionPlace| {
+            let from = from.coordinates;
+            REGIONS.iter().map(move |to| estimate(from, to.coordinates)).collect::<Vec<u32>>()
+        };
+        LatencyMatrix { micros: REGIONS.iter().flat_map(to).collect(), told: false }
+    }
+}
+
+fn estimate(from: Coordinates, to: Coordinates) -> u32 {
+    (from.distance(to) * MICROS_PER_KM) as u32
+}
+
+fn index(region: &str) -> Option<usize> {
+    REGIONS.binary_search_by(|known| known.name.cmp(region)).ok()
+}
 
 impl LatencyMatrix {
-    /// Says how long a round trip from a client's region to a resource's takes, in microseconds.
-    pub fn set(&mut self, from: &str, to: &str, micros: u32) {
-        self.0.insert((Arc::from(from), Arc::from(to)), micros);
-    }
-
-    /// A round trip in microseconds; nothing when the client's place or the region is unknown.
-    pub fn latency(&self, place: &Place, region: &Arc<str>) -> Option<u32> {
-        if let Some(from) = &place.region {
-            if let Some(micros) = self.0.get(&(Arc::clone(from), Arc::clone(region))) {
-                return Some(*micros);
+    /// Reads a table. Its first line names the regions that queries may be sent to, each further one the region of a client
+    /// and the round trips in milliseconds; an empty field is estimated. Fields are separated by commas, `#` starts a comment.
+    ///
+    /// ```text
+    /// from,      us-east-1, eu-west-1
+    /// us-east-1, 0.5,       71
+    /// eu-west-1, 70.8,
+    /// ```
+    ///
+    /// # Errors
+    /// The first line that is wrong.
+    pub fn read(text: &str) -> Result<Self, ReadError> {
+        let mut matrix = LatencyMatrix::default();
+        let mut header: Option<Vec<&str>> = None;
+        for (number, line) in crate::places::lines(text) {
+            let error = |reason| ReadError { line: number, reason };
+            let mut fields = line.split(',').map(str::trim);
+            let from = fields.next().unwrap_or_default();
+            let Some(to) = &header else {
+                let regions: Vec<&str> = fields.collect();
+                if !regions.iter().all(|region| index(region).is_some()) {
+                    return Err(error("the first line names regions, after a first field that is not read"));
+                }
+                header = Some(regions);
+                continue;
+            };
+            if index(from).is_none() {
+                return Err(error("the first field is no region"));
             }
-            if from == region {
-                return Some(0);
+            for (position, field) in fields.enumerate() {
+                let to = to.get(position).ok_or(error("there are more fields than in the first line"))?;
+                if !field.is_empty() {
+                    let micros =
+                        micros(field).ok_or(error("a round trip is a number of milliseconds up to 60000"))?;
+                    matrix.set(from, to, micros);
+                }
             }
         }
-        // Light in fibre does 200 km in a millisecond, there and back 100, and no fibre is straight.
-        const MICROS_PER_KM: f64 = 13.0;
-        Some((of(place)?.distance(coordinates(region)?) * MICROS_PER_KM) as u32)
+        Ok(matrix)
+    }
+
+    /// Says how long a round trip from a client's region to a resource's takes, in microseconds. Regions that AWS does not
+    /// have are left out.
+    pub fn set(&mut self, from: &str, to: &str, micros: u32) {
+        if let (Some(from), Some(to)) = (index(from), index(to))
+            && let Some(cell) = self.micros.get_mut(from * REGIONS.len() + to)
+        {
+            *cell = micros;
+            self.told = true;
+        }
+    }
+
+    /// A round trip in microseconds; nothing when the client's place or the region is unknown. A client whose region is unknown
+    /// follows the row of the nearest one, if there is a table, else it is estimated from where it is.
+    pub fn latency(&self, place: &Place, region: &str) -> Option<u32> {
+        let to = index(region)?;
+        let from = match (&place.region, place.coordinates) {
+            (Some(from), _) => index(from)?,
+            (None, Some(point)) if self.told => index(RegionPlace::nearest(point)?.name)?,
+            (None, Some(point)) => return Some(estimate(point, REGIONS.get(to)?.coordinates)),
+            (None, None) => return None,
+        };
+        self.micros.get(from * REGIONS.len() + to).copied()
+    }
+}
+
+/// Milliseconds with at most three decimal places, in microseconds.
+fn micros(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 5 || fraction.len() > 3 || !plain(whole) || !plain(fraction) {
+        return None;
+    }
+    format!("{whole}{fraction:0<3}").parse().ok().filter(|micros| *micros <= LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(region: &str) -> Place {
+        RegionPlace::of(region).expect("a region").place()
+    }
+
+    #[test]
+    fn a_table_goes_before_estimates() {
+        let text = "# round trips\nfrom, us-east-1, eu-west-1\nus-east-1, 0.5, 71\n\neu-west-1, 70.25,\n";
+        let matrix = LatencyMatrix::read(text).expect("a table");
+        assert_eq!(matrix.latency(&client("us-east-1"), "us-east-1"), Some(500));
+        assert_eq!(matrix.latency(&client("eu-west-1"), "us-east-1"), Some(70_250));
+        assert_eq!(matrix.latency(&client("eu-west-1"), "eu-west-1"), Some(0));
+        assert_eq!(matrix.latency(&client("eu-west-1"), "nowhere-1"), None);
+        assert_eq!(matrix.latency(&Place::default(), "us-east-1"), None);
+        // Dublin has no region of its own in this place, so it follows the nearest one.
+        let dublin =
+            Place { coordinates: Some(Coordinates { latitude: 5330, longitude: -620 }), ..Place::default() };
+        assert_eq!(matrix.latency(&dublin, "us-east-1"), Some(70_250));
+        let estimated = LatencyMatrix::default().latency(&dublin, "us-east-1").expect("an estimate");
+        assert!((60_000..80_000).contains(&estimated), "{estimated}");
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        for (text, line) in [
+            ("from,mars-north-1\n", 1),
+            ("from,us-east-1\nmars-north-1,1\n", 2),
+            ("from,us-east-1\n\n# nothing\nus-east-1,fast\n", 4),
+            ("from,us-east-1\nus-east-1,1,2\n", 2),
+            ("from,us-east-1\nus-east-1,60001\n", 2),
+            ("from,us-east-1\nus-east-1,-1\n", 2),
+        ] {
+            assert_eq!(
+                LatencyMatrix::read(text).map(|_| ()).map_err(|error| error.line),
+                Err(line),
+                "{text}"
+            );
+        }
     }
 }

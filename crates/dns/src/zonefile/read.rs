@@ -1,6 +1,6 @@
 //! Reading a zone file into record sets with simple routing.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 
 use enishi_fabric::dns::{Content, Name, Rdata, RecordSet, RecordType, Routing};
@@ -8,7 +8,7 @@ use enishi_fabric::dns::{Content, Name, Rdata, RecordSet, RecordType, Routing};
 use super::escape::to_octal;
 use super::line::{Entry, entries};
 
-/// Why a zone file was refused.
+/// Why a file was refused: a zone file, a table of places or one of latencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadError {
     /// The line, counted from 1.
@@ -40,26 +40,41 @@ struct Context {
 /// The first line that is wrong. `$INCLUDE` is refused: there are no files here.
 pub fn read(text: &str, origin: &Name) -> Result<Vec<RecordSet>, ReadError> {
     let mut context = Context { origin: origin.clone(), default_ttl: None, owner: None, last_ttl: None };
-    let mut sets: BTreeMap<(Name, RecordType), (u32, Vec<Rdata>)> = BTreeMap::new();
-    for entry in entries(text)? {
+    let mut records: Vec<Record> = Vec::new();
+    for entry in entries(text) {
+        let entry = entry?;
         let line = entry.line;
-        let record = context.entry(entry).map_err(|reason| ReadError { line, reason })?;
-        let Some(Record { owner, record_type, ttl, data }) = record else { continue };
-        let (_, records) = sets.entry((owner, record_type)).or_insert((ttl, Vec::new()));
-        // RFC 2181, section 5: no two records of a set are the same.
-        if !records.contains(&data) {
-            records.push(data);
+        records.extend(context.entry(entry).map_err(|reason| ReadError { line, reason })?);
+    }
+    // Stable, so that the first record of a set stays the first.
+    records.sort_by(|one, other| (&one.owner, one.record_type).cmp(&(&other.owner, other.record_type)));
+    Ok(sets(records))
+}
+
+/// Records, sorted, as sets.
+fn sets(records: Vec<Record>) -> Vec<RecordSet> {
+    let mut sets: Vec<RecordSet> = Vec::new();
+    for record in records {
+        match sets.last_mut() {
+            Some(RecordSet { name, record_type, content: Content::Records { data, .. }, .. })
+                if *name == record.owner && *record_type == record.record_type =>
+            {
+                // RFC 2181, section 5: no two records of a set are the same.
+                if !data.contains(&record.data) {
+                    data.push(record.data);
+                }
+            }
+            _ => sets.push(RecordSet {
+                name: record.owner,
+                record_type: record.record_type,
+                identifier: None,
+                routing: Routing::Simple,
+                health_check: None,
+                content: Content::Records { ttl: record.ttl, data: vec![record.data] },
+            }),
         }
     }
-    let set = |((name, record_type), (ttl, data))| RecordSet {
-        name,
-        record_type,
-        identifier: None,
-        routing: Routing::Simple,
-        health_check: None,
-        content: Content::Records { ttl, data },
-    };
-    Ok(sets.into_iter().map(set).collect())
+    sets
 }
 
 struct Record {
@@ -70,7 +85,7 @@ struct Record {
 }
 
 impl Context {
-    fn entry(&mut self, entry: Entry) -> Result<Option<Record>, &'static str> {
+    fn entry(&mut self, entry: Entry<'_>) -> Result<Option<Record>, &'static str> {
         let mut words = entry.words.as_slice();
         match words {
             [directive, value] if directive.eq_ignore_ascii_case("$ORIGIN") => {
@@ -114,30 +129,40 @@ impl Context {
         if text == "@" {
             return Ok(self.origin.clone());
         }
-        let text = to_octal(text).ok_or("an escape is malformed")?;
-        let absolute = if text.ends_with('.') || self.origin.is_root() {
-            Name::parse(&text)
-        } else {
-            Name::parse(&format!("{text}.{}", self.origin))
-        };
-        absolute.map_err(|error| error.0)
+        // `\\.` ends no name.
+        let is_absolute = text.ends_with('.') && !text.ends_with("\\.");
+        let name = Name::parse(&octal(text)?).map_err(|error| error.0)?;
+        if is_absolute { Ok(name) } else { name.under(&self.origin).map_err(|error| error.0) }
     }
 
-    fn data(&self, record_type: RecordType, words: &[String]) -> Result<Rdata, &'static str> {
+    fn data(&self, record_type: RecordType, words: &[&str]) -> Result<Rdata, &'static str> {
+        if let ([word], false) = (words, name_positions(record_type).contains(&0)) {
+            return Rdata::parse(record_type, &octal(word)?).map_err(|error| error.0);
+        }
         let mut converted = Vec::with_capacity(words.len());
-        let generic = words.first().is_some_and(|word| word == "\\#");
+        let generic = words.first().is_some_and(|word| *word == "\\#");
         for (index, word) in words.iter().enumerate() {
-            converted.push(match word.as_str() {
-                "\\#" if generic && index == 0 => word.clone(),
-                _ if !generic && name_positions(record_type).contains(&index) => self.name(word)?.to_string(),
-                _ if record_type == RecordType::SOA => {
-                    ttl(word).ok_or("a number or a time is expected")?.to_string()
+            converted.push(match *word {
+                "\\#" if generic && index == 0 => Cow::Borrowed(*word),
+                _ if !generic && name_positions(record_type).contains(&index) => {
+                    self.name(word)?.to_string().into()
                 }
-                _ => to_octal(word).ok_or("an escape is malformed")?,
+                _ if record_type == RecordType::SOA => {
+                    ttl(word).ok_or("a number or a time is expected")?.to_string().into()
+                }
+                _ => octal(word)?,
             });
         }
         Rdata::parse(record_type, &converted.join(" ")).map_err(|error| error.0)
     }
+}
+
+/// A word with its escapes as Route 53 writes them; most have none.
+fn octal(word: &str) -> Result<Cow<'_, str>, &'static str> {
+    if !word.contains('\\') {
+        return Ok(Cow::Borrowed(word));
+    }
+    to_octal(word).map(Cow::Owned).ok_or("an escape is malformed")
 }
 
 /// Which words of a type's data are names.

@@ -9,6 +9,7 @@ mod place;
 mod rdata;
 mod record_set;
 mod record_type;
+pub mod region;
 mod resolver;
 
 pub use name::{Label, Name};

@@ -16,6 +16,13 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
+    /// The point at so many degrees, to the nearest hundredth; nothing when that is not on earth.
+    pub fn from_degrees(latitude: f64, longitude: f64) -> Option<Self> {
+        let on_earth = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+        let hundredths = |degrees: f64| (degrees * 100.0).round() as i32;
+        on_earth.then(|| Coordinates { latitude: hundredths(latitude), longitude: hundredths(longitude) })
+    }
+
     /// The great-circle distance in kilometres.
     pub fn distance(self, other: Coordinates) -> f64 {
         const EARTH_RADIUS_KM: f64 = 6371.0;
