@@ -1,13 +1,30 @@
 //! Health checks. [How Route 53 determines whether a health check is healthy](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html)
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use enishi_fabric::Cidr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::name_id;
 use crate::{AccountId, Keys, Row};
 
 name_id!(HealthCheckId, "a health check: a UUID");
+
+/// Where health checks come from: the checker of each region that has one, and its address, which belongs to the internet's
+/// own hosts. In the order in which AWS lists the regions.
+pub const CHECKERS: [(&str, Ipv4Addr); 8] = [
+    ("us-east-1", Ipv4Addr::new(198, 18, 0, 240)),
+    ("us-west-1", Ipv4Addr::new(198, 18, 0, 241)),
+    ("us-west-2", Ipv4Addr::new(198, 18, 0, 242)),
+    ("eu-west-1", Ipv4Addr::new(198, 18, 0, 243)),
+    ("ap-southeast-1", Ipv4Addr::new(198, 18, 0, 244)),
+    ("ap-southeast-2", Ipv4Addr::new(198, 18, 0, 245)),
+    ("ap-northeast-1", Ipv4Addr::new(198, 18, 0, 246)),
+    ("sa-east-1", Ipv4Addr::new(198, 18, 0, 247)),
+];
+
+/// The block that all of [`CHECKERS`] are in, and nobody else.
+pub const CHECKER_RANGE: Cidr = Cidr::literal([198, 18, 0, 240], 29);
 
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,5 +137,23 @@ impl Row for HealthCheck {
         for child in &self.config.children {
             keys.add("child", child.as_str());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ec2::INTERNET_HOSTS;
+
+    #[test]
+    fn checkers_fill_their_range_among_the_hosts_of_the_internet() {
+        for (region, address) in CHECKERS {
+            assert!(CHECKER_RANGE.contains(address), "{region}");
+        }
+        assert_eq!(CHECKERS.len(), 1 << (32 - CHECKER_RANGE.prefix()));
+        assert!(
+            INTERNET_HOSTS.contains(CHECKER_RANGE.network())
+                && INTERNET_HOSTS.contains(CHECKER_RANGE.broadcast())
+        );
     }
 }

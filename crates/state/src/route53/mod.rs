@@ -12,7 +12,8 @@ pub use change::{Change, ChangeId, ChangeState};
 pub use cidr_collection::{CidrCollection, CidrCollectionId};
 pub use delegation_set::{DelegationSet, DelegationSetId};
 pub use health_check::{
-    AlarmIdentifier, HealthCheck, HealthCheckConfig, HealthCheckId, HealthCheckKind, InsufficientData,
+    AlarmIdentifier, CHECKER_RANGE, CHECKERS, HealthCheck, HealthCheckConfig, HealthCheckId, HealthCheckKind,
+    InsufficientData,
 };
 pub use hosted_zone::{HostedZone, HostedZoneId, VpcAssociation};
 pub use query_logging_config::{QueryLoggingConfig, QueryLoggingConfigId};

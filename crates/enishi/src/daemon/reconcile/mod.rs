@@ -8,6 +8,7 @@
 //! thread; nothing here is needed to answer a read.
 
 mod instances;
+mod internet;
 mod keeper;
 mod launch;
 mod mailbox;
@@ -25,6 +26,7 @@ use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
 use tokio::sync::watch;
 
+pub use internet::InternetSockets;
 pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 
@@ -71,6 +73,7 @@ pub struct Reconciler {
     mailbox: Arc<Mailbox>,
     realised: watch::Receiver<Realised>,
     names: NameServers,
+    internet: InternetSockets,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -88,15 +91,22 @@ impl Reconciler {
         let names = NameServers::default();
         names.apply(enishi_plan::zones(&world));
         let followed = names.clone();
+        let internet = InternetSockets::default();
+        let entered = internet.clone();
         let thread = std::thread::Builder::new()
             .name("reconcile".into())
-            .spawn(move || Thread::new(files, world, inbox, writer, runtime, sender, followed).run())?;
-        Ok(Reconciler { mailbox, realised, names, thread })
+            .spawn(move || Thread::new(files, world, inbox, writer, runtime, sender, followed, entered).run())?;
+        Ok(Reconciler { mailbox, realised, names, internet, thread })
     }
 
     /// The name servers that follow the newest world.
     pub fn name_servers(&self) -> NameServers {
         self.names.clone()
+    }
+
+    /// Sockets of the simulated internet.
+    pub fn internet(&self) -> InternetSockets {
+        self.internet.clone()
     }
 
     /// How far it is.
@@ -130,6 +140,7 @@ struct Thread {
     planner: Planner,
     program: Program,
     names: NameServers,
+    internet: InternetSockets,
     machine: Option<Machine>,
     failures: u32,
     audit_at: Instant,
@@ -148,6 +159,7 @@ impl Thread {
         runtime: Handle,
         realised: watch::Sender<Realised>,
         names: NameServers,
+        internet: InternetSockets,
     ) -> Self {
         let planner = Planner::new(&world);
         let program = planner.program().clone();
@@ -162,6 +174,7 @@ impl Thread {
             planner,
             program,
             names,
+            internet,
             machine: None,
             failures: 0,
             audit_at,
@@ -209,7 +222,10 @@ impl Thread {
         }
         for news in letter.news {
             match (news, &mut self.machine) {
-                (News::KeeperLost, machine) => *machine = None,
+                (News::KeeperLost, machine) => {
+                    *machine = None;
+                    self.internet.leave();
+                }
                 (News::Launched { id, boot, result }, Some(machine)) => {
                     machine.instances.launched(&id, boot, result);
                 }
@@ -254,6 +270,7 @@ impl Thread {
             self.in_force = self.world.generation;
         }
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
+        errors.extend(self.internet.follow(&mut machine.backend));
         machine.instances.begin(&self.world);
         let facts = Facts { realised_generation: self.in_force, instances: machine.instances.observed() };
         self.tick(facts);
