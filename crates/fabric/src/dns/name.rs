@@ -12,6 +12,8 @@ use crate::ParseError;
 
 /// The longest name in wire form, in bytes (RFC 1035, section 2.3.4).
 const LONGEST_NAME: usize = 255;
+/// The most labels a name of that length has, the root's included.
+const MOST_LABELS: usize = LONGEST_NAME / 2 + 1;
 /// The longest label, in bytes (RFC 1035, section 2.3.4).
 const LONGEST_LABEL: usize = 63;
 
@@ -107,6 +109,18 @@ impl Name {
         })
     }
 
+    /// The top-level domain that the name is in: its last label. The root is in none.
+    pub fn top_level(&self) -> Option<Name> {
+        let mut name = self.clone();
+        loop {
+            let parent = name.parent()?;
+            if parent.is_root() {
+                return Some(name);
+            }
+            name = parent;
+        }
+    }
+
     /// The name without its leftmost label; nothing above the root.
     pub fn parent(&self) -> Option<Name> {
         let length = usize::from(*self.0.first()?);
@@ -123,6 +137,23 @@ impl Name {
         push_label(&mut wire, &mut bytes)?;
         wire.extend_from_slice(&self.0);
         Name::from_wire(&wire)
+    }
+
+    /// This name below `other`: its labels, then those of `other`.
+    ///
+    /// # Errors
+    /// When the result is longer than 255 bytes.
+    pub fn under(&self, other: &Name) -> Result<Name, ParseError> {
+        let own = self.0.len().saturating_sub(1);
+        let length = own + other.0.len();
+        if length > LONGEST_NAME {
+            return Err(ParseError("a domain name has at most 255 bytes"));
+        }
+        let mut wire = [0; LONGEST_NAME];
+        for (place, byte) in wire.iter_mut().zip(self.0.iter().take(own).chain(other.0.iter())) {
+            *place = *byte;
+        }
+        Ok(Name(Arc::from(wire.get(..length).unwrap_or_default())))
     }
 
     /// Whether this is `zone` or a name below it.
@@ -239,9 +270,37 @@ impl Hash for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Name) -> Ordering {
-        let mine: Vec<Label<'_>> = self.labels().collect();
-        let theirs: Vec<Label<'_>> = other.labels().collect();
-        mine.iter().rev().cmp(theirs.iter().rev())
+        let (mine, theirs) = (Labels::of(self), Labels::of(other));
+        mine.reversed().cmp(theirs.reversed())
+    }
+}
+
+/// A name's labels from both ends; without an allocation, since comparing names is what sorting a zone consists of.
+struct Labels<'a> {
+    wire: &'a [u8],
+    starts: [u8; MOST_LABELS],
+    count: usize,
+}
+
+impl<'a> Labels<'a> {
+    fn of(name: &'a Name) -> Self {
+        let mut labels = Labels { wire: &name.0, starts: [0; MOST_LABELS], count: 0 };
+        for (place, start) in labels.starts.iter_mut().zip(name.label_starts()) {
+            // A name has at most 255 bytes.
+            *place = start as u8;
+            labels.count += 1;
+        }
+        labels
+    }
+
+    /// The last label first, without the root.
+    fn reversed(&self) -> impl Iterator<Item = Label<'a>> {
+        let starts = self.starts.get(..self.count.saturating_sub(1)).unwrap_or_default();
+        let wire = self.wire;
+        starts.iter().rev().filter_map(move |start| {
+            let (length, rest) = wire.get(usize::from(*start)..)?.split_first()?;
+            rest.get(..usize::from(*length))
+        })
     }
 }
 

@@ -63,6 +63,14 @@ impl Row for HostedZone {
         for association in &self.vpcs {
             keys.add("vpc", association.vpc.as_str());
         }
+        if !self.is_private {
+            if let Some(domain) = self.name.top_level() {
+                keys.add("top_level", &domain.to_string());
+            }
+            for server in &self.name_servers {
+                keys.add("name_server", server);
+            }
+        }
         if let Some(set) = &self.delegation_set {
             keys.add("delegation_set", set.as_str());
         }
