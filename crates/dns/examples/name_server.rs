@@ -54,8 +54,11 @@ fn routed(sets: Vec<RecordSet>) -> Vec<RecordSet> {
         }
         place += 1;
         let member = |(number, region): (u8, &&str)| {
-            let routing =
-                if place % 2 == 0 { Routing::Weighted(number + 1) } else { Routing::Latency((*region).into()) };
+            let routing = if place % 2 == 0 {
+                Routing::Weighted(number + 1)
+            } else {
+                Routing::Latency((*region).into())
+            };
             let data: Vec<Rdata> = data.clone();
             RecordSet {
                 identifier: Some((*region).into()),

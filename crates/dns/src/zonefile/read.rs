@@ -129,10 +129,9 @@ impl Context {
         if text == "@" {
             return Ok(self.origin.clone());
         }
-        // `\\.` ends no name.
-        let is_absolute = text.ends_with('.') && !text.ends_with("\\.");
-        let name = Name::parse(&octal(text)?).map_err(|error| error.0)?;
-        if is_absolute { Ok(name) } else { name.under(&self.origin).map_err(|error| error.0) }
+        let text = octal(text)?;
+        let name = Name::parse(&text).map_err(|error| error.0)?;
+        if text.ends_with('.') { Ok(name) } else { name.under(&self.origin).map_err(|error| error.0) }
     }
 
     fn data(&self, record_type: RecordType, words: &[&str]) -> Result<Rdata, &'static str> {

@@ -26,6 +26,10 @@ impl Rdata {
     /// # Errors
     /// When the text is not that type's data.
     pub fn parse(record_type: RecordType, text: &str) -> Result<Self, ParseError> {
+        // Most records are addresses; they need none of the machinery.
+        if let (RecordType::A, Ok(address)) = (record_type, text.parse::<Ipv4Addr>()) {
+            return Ok(Rdata::a(address));
+        }
         let mut tokens = Tokens::new(text)?;
         let mut wire = Vec::with_capacity(16);
         if tokens.peek_is("\\#") {
