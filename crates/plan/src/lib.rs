@@ -12,9 +12,10 @@
 //! | `vpc-…`, a router | the VPC has a live network interface | `vpc.rs` |
 //! | `i-…`, a host | the instance is pending or running and has a network interface | `instance.rs` |
 //! | `nat-…` | the NAT gateway is pending or available | `nat_gateway.rs` |
+//! | `rslvr-in-…`, `rslvr-out-…`, a host | the resolver endpoint is not being deleted | `resolver_endpoint.rs` |
 //!
-//! A network interface is *live* when an instance that is up, or a live NAT gateway, uses it (`network_interface.rs`). A
-//! router lists what live interfaces need and nothing else: their subnets, those subnets' route tables and network ACLs,
+//! A network interface is *live* when an instance that is up, a live NAT gateway or a live resolver endpoint uses it
+//! (`network_interface.rs`). A router lists what live interfaces need and nothing else: their subnets, those subnets' route tables and network ACLs,
 //! the interfaces' security groups, and the groups that those refer to. Everything else could not change a verdict.
 //!
 //! # Invariants
@@ -37,6 +38,9 @@ mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod planner;
+mod query_log_config;
+mod resolver_endpoint;
+mod resolver_rule;
 mod route_table;
 mod security_group;
 mod subnet;

@@ -4,6 +4,7 @@ use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface};
 use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
 use enishi_state::World;
 use enishi_state::ec2::{Instance, InterfaceKind, NatGateway, NetworkInterface, Subnet};
+use enishi_state::route53resolver::ResolverEndpoint;
 
 use crate::security_group::Groups;
 use crate::subnet;
@@ -22,6 +23,8 @@ pub(crate) enum Owner<'w> {
     Instance(&'w Instance),
     /// A NAT gateway that is pending or available.
     NatGateway(&'w NatGateway),
+    /// A resolver endpoint that is not being deleted.
+    ResolverEndpoint(&'w ResolverEndpoint),
 }
 
 impl Owner<'_> {
@@ -29,6 +32,7 @@ impl Owner<'_> {
         NamespaceName::new(match self {
             Owner::Instance(instance) => instance.id.as_str(),
             Owner::NatGateway(gateway) => gateway.id.as_str(),
+            Owner::ResolverEndpoint(endpoint) => endpoint.id.as_str(),
         })
     }
 }
@@ -110,7 +114,7 @@ impl<'w> Live<'w> {
     fn gate(&self) -> Gate {
         match self.row.kind {
             InterfaceKind::NatGateway => Gate::Open,
-            InterfaceKind::Interface => {
+            InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => {
                 Gate::Groups(self.row.groups.iter().map(|group| group.as_str().into()).collect())
             }
         }
@@ -127,5 +131,9 @@ fn owner<'w>(world: &'w World, row: &NetworkInterface) -> Option<Owner<'w>> {
             .get::<Instance>(row.instance()?)
             .filter(|instance| instance.state.is_up())
             .map(Owner::Instance),
+        InterfaceKind::ResolverEndpoint => world
+            .by::<ResolverEndpoint>("network_interface", row.id.as_str())
+            .find(|endpoint| endpoint.uses(&row.id))
+            .map(Owner::ResolverEndpoint),
     }
 }

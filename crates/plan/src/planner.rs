@@ -12,6 +12,9 @@ use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
 };
+use enishi_state::route53resolver::{
+    QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
+};
 use enishi_state::{Delta, Holds, Row, World};
 
 use crate::internet;
@@ -128,7 +131,19 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
         vpcs.extend([row.vpc.clone()]);
         vpcs.extend(interfaces.map(|interface| interface.vpc.clone()));
     });
+    touched_by_resolver(&mut touched);
     touched.vpcs
+}
+
+fn touched_by_resolver(touched: &mut Touched<'_>) {
+    touched.rows::<ResolverEndpoint>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<ResolverRuleAssociation>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<ResolverRule>(|world, row, vpcs| {
+        let associations = world.by::<ResolverRuleAssociation>("rule", row.id.as_str());
+        vpcs.extend(associations.map(|association| association.vpc.clone()));
+    });
+    touched.rows::<QueryLogAssociation>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<ResolverConfig>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
 }
 
 struct Touched<'a> {

@@ -65,7 +65,7 @@ fn opens(rule: &GroupRule, all_ports: TrafficMatch) -> bool {
 /// The groups that filter an interface.
 fn gating<'w>(live: &Live<'w>) -> &'w [SecurityGroupId] {
     match live.row.kind {
-        InterfaceKind::Interface => &live.row.groups,
+        InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => &live.row.groups,
         InterfaceKind::NatGateway => &[],
     }
 }

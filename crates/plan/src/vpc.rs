@@ -12,7 +12,7 @@ use enishi_state::ec2::{NetworkInterface, Vpc};
 use crate::internet::Link;
 use crate::network_interface::Live;
 use crate::security_group::Groups;
-use crate::{instance, internet_gateway, nat_gateway, network_acl, route_table, subnet};
+use crate::{instance, internet_gateway, nat_gateway, network_acl, resolver_endpoint, route_table, subnet};
 
 /// The metadata service.
 /// [Instance metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)
@@ -25,7 +25,7 @@ const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 /// What a VPC contributes to the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct VpcProgram {
-    /// Its router, instances and NAT gateways.
+    /// Its router, instances, NAT gateways and resolver endpoints.
     pub(crate) namespaces: BTreeMap<NamespaceName, Arc<NamespaceProgram>>,
     /// Its link to the internet.
     pub(crate) link: Option<Link>,
@@ -38,8 +38,11 @@ pub(crate) fn compile(world: &World, vpc: &Vpc) -> VpcProgram {
     let port = internet_gateway::compile(world, vpc, &live).filter(|_| !live.is_empty());
     let link = port.as_ref().map(|port| link(vpc, port));
     let router = (!live.is_empty()).then(|| router(world, vpc, &live, port));
-    let namespaces =
-        router.into_iter().chain(instance::compile(world, vpc)).chain(nat_gateway::compile(&live));
+    let namespaces = router
+        .into_iter()
+        .chain(instance::compile(world, vpc))
+        .chain(nat_gateway::compile(&live))
+        .chain(resolver_endpoint::compile(&live));
     VpcProgram { namespaces: namespaces.map(|n| (n.name.clone(), Arc::new(n))).collect(), link }
 }
 

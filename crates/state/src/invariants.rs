@@ -16,9 +16,22 @@
 //! | instance | one interface per device index; when it is up, one of them is device 0 |
 //! | Elastic IP, automatic public address | unique; what an Elastic IP is mapped to exists, and has one only |
 //! | NAT gateway | when it is live, it has its interface |
+//! | resolver endpoint | its addresses have their interfaces, each at a device index of its own |
+//! | resolver rule | one that forwards has targets and an endpoint; in a VPC no two have the same domain |
+//! | resolver rule, query log, configuration | what they refer to exists |
 //!
 //! A row may go when nothing refers to it any more. Two things outlive what they refer to, as in AWS: routes, which become
 //! blackholes, and ended instances and NAT gateways, which are shown for an hour.
+
+macro_rules! ensure {
+    ($holds:expr, $($text:tt)*) => {
+        if !$holds {
+            return Err(Conflict(format!($($text)*)));
+        }
+    };
+}
+
+mod route53resolver;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -48,7 +61,8 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<NetworkInterface>(before, after, delta)?;
     touched::<Instance>(before, after, delta)?;
     touched::<Address>(before, after, delta)?;
-    touched::<NatGateway>(before, after, delta)
+    touched::<NatGateway>(before, after, delta)?;
+    route53resolver::check(before, after, delta)
 }
 
 fn touched<R: Invariant>(before: &World, after: &World, delta: &Delta) -> Verdict
@@ -64,14 +78,6 @@ where
         }
     }
     Ok(())
-}
-
-macro_rules! ensure {
-    ($holds:expr, $($text:tt)*) => {
-        if !$holds {
-            return Err(Conflict(format!($($text)*)));
-        }
-    };
 }
 
 /// What is true of a kind of row.
@@ -116,7 +122,8 @@ impl Invariant for Vpc {
                 unused::<InternetGateway>(world, id, "vpc", id.as_str())?;
                 unused::<SecurityGroup>(world, id, "vpc", id.as_str())?;
                 unused::<NetworkAcl>(world, id, "vpc", id.as_str())?;
-                unused::<NetworkInterface>(world, id, "vpc", id.as_str())
+                unused::<NetworkInterface>(world, id, "vpc", id.as_str())?;
+                route53resolver::vpc_is_released(world, id)
             }
         }
     }
@@ -258,6 +265,7 @@ impl Invariant for NetworkInterface {
         if now.is_none() {
             let mut gateways = world.by::<NatGateway>("network_interface", self.id.as_str());
             gateways.try_for_each(|gateway| gateway.holds(world))?;
+            route53resolver::interface_is_released(world, self)?;
         }
         let left = self.instance().and_then(|id| world.get::<Instance>(id));
         left.map_or(Ok(()), |instance| instance.holds(world))
@@ -281,7 +289,9 @@ impl NetworkInterface {
     fn groups_hold(&self, world: &World) -> Verdict {
         let id = &self.id;
         match self.kind {
-            InterfaceKind::Interface => ensure!(!self.groups.is_empty(), "{id} has no security group"),
+            InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => {
+                ensure!(!self.groups.is_empty(), "{id} has no security group");
+            }
             InterfaceKind::NatGateway => {
                 ensure!(self.groups.is_empty(), "{id} of a NAT gateway has security groups");
             }

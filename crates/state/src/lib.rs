@@ -17,6 +17,7 @@ pub mod logs;
 pub mod quota;
 pub mod route53;
 pub mod route53domains;
+pub mod route53resolver;
 pub mod sts;
 mod table;
 mod tag;

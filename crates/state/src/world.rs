@@ -1,6 +1,6 @@
 //! All tables, as one immutable snapshot.
 
-use crate::{ResourceId, Row, Table, Tag, ec2, logs, quota, route53, route53domains, sts};
+use crate::{ResourceId, Row, Table, Tag, ec2, logs, quota, route53, route53domains, route53resolver, sts};
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
 pub trait Holds<R: Row> {
@@ -171,6 +171,18 @@ world! {
     log_streams: logs::LogStream,
     /// CloudWatch Logs resource policies.
     log_resource_policies: logs::ResourcePolicy,
+    /// Resolver endpoints.
+    resolver_endpoints: route53resolver::ResolverEndpoint,
+    /// Resolver rules.
+    resolver_rules: route53resolver::ResolverRule,
+    /// VPCs in which resolver rules hold.
+    resolver_rule_associations: route53resolver::ResolverRuleAssociation,
+    /// Resolver query logging configurations.
+    query_log_configs: route53resolver::QueryLogConfig,
+    /// VPCs whose queries are logged.
+    query_log_associations: route53resolver::QueryLogAssociation,
+    /// What is set for the resolvers of VPCs.
+    resolver_configs: route53resolver::ResolverConfig,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.

@@ -12,7 +12,7 @@ use crate::{AccountId, Keys, Row, Scope, Timestamp};
 id!(NetworkInterfaceId, "eni", "a network interface");
 id!(AttachmentId, "eni-attach", "the attachment of a network interface");
 
-/// What a network interface is for. AWS's `InterfaceType`.
+/// What a network interface is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InterfaceKind {
@@ -20,6 +20,8 @@ pub enum InterfaceKind {
     Interface,
     /// A NAT gateway's: not behind security groups, and managed by AWS.
     NatGateway,
+    /// A resolver endpoint's: behind security groups, and managed by AWS, which shows it as a plain `interface`.
+    ResolverEndpoint,
 }
 
 /// A network interface: addresses in a subnet, and who uses them.
@@ -72,11 +74,11 @@ pub struct PrivateAddress {
 pub struct Attachment {
     /// Its id.
     pub id: AttachmentId,
-    /// The instance; `None` for an interface that AWS attached for a service (NAT gateway).
+    /// The instance; `None` for an interface that AWS attached for a service (NAT gateway, resolver endpoint).
     pub instance: Option<InstanceId>,
     /// The account that owns the instance.
     pub instance_owner: AccountId,
-    /// `eth{n}` in the instance.
+    /// `eth{n}` in the instance or resolver endpoint.
     pub device_index: u8,
     /// Whether the interface goes when the instance does.
     pub delete_on_termination: bool,

@@ -127,7 +127,7 @@ pub(crate) fn attachment(row: &NetworkInterface, found: &Attachment) -> NetworkI
 pub(crate) fn instance_owner(row: &NetworkInterface, attachment: &Attachment) -> String {
     match row.kind {
         InterfaceKind::Interface => attachment.instance_owner.to_string(),
-        InterfaceKind::NatGateway => SERVICE_OWNER.to_owned(),
+        InterfaceKind::NatGateway | InterfaceKind::ResolverEndpoint => SERVICE_OWNER.to_owned(),
     }
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn status(row: &NetworkInterface) -> &'static str {
 /// AWS's name of the kind.
 pub(crate) fn interface_type(kind: InterfaceKind) -> &'static str {
     match kind {
-        InterfaceKind::Interface => "interface",
+        InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => "interface",
         InterfaceKind::NatGateway => "nat_gateway",
     }
 }
