@@ -309,7 +309,8 @@ pub struct PublicAddress {
 pub struct Host {
     /// The instance.
     pub origin: Origin,
-    /// Its devices in device order; the first carries the default route, the others route by source address.
+    /// Its devices in device order; the first carries the default route, the others route by source address. All devices of a
+    /// resolver endpoint route by source address, as each stands for a machine of its own.
     pub devices: Vec<Device>,
     /// What it does for name resolution, if it is a resolver endpoint.
     pub resolver_endpoint: Option<ResolverEndpoint>,

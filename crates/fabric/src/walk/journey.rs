@@ -53,8 +53,8 @@ impl<'a> Journey<'a> {
     fn depart(&mut self, sender: &'a NamespaceProgram) -> Crossing {
         match &sender.role {
             Role::Router(router) => router::depart(self, sender, router),
-            Role::Host(host) => node::depart(self, sender, &host.devices),
-            Role::NatGateway(nat) => node::depart(self, sender, std::slice::from_ref(&nat.device)),
+            Role::Host(host) => node::depart(self, sender, host),
+            Role::NatGateway(nat) => node::depart_gateway(self, sender, nat),
             Role::Internet(internet) => node::depart_internet(self, sender, internet),
         }
     }

@@ -8,22 +8,36 @@ use crate::{Disposition, Hop, InterfaceName, Packet, Stage, Transport};
 /// The source ports and echo identifiers that a NAT gateway uses ("NAT gateway basics" in the VPC guide).
 const NAT_PORTS: Ports = Ports::Within(1024..=u16::MAX);
 
-/// A process sends.
-pub(super) fn depart(journey: &mut Journey<'_>, sender: &NamespaceProgram, devices: &[Device]) -> Crossing {
-    if owns(devices, journey.packet.destination) {
+/// A process of an instance or a resolver endpoint sends.
+pub(super) fn depart(journey: &mut Journey<'_>, sender: &NamespaceProgram, host: &Host) -> Crossing {
+    if owns(&host.devices, journey.packet.destination) {
         return Err(journey.deliver(&sender.name, None));
     }
-    match leaving(devices, journey.packet) {
+    match leaving(host, journey.packet) {
         Some(device) => cross(sender, &device.interface),
         None => Err(Disposition::Unplugged { namespace: sender.name.clone() }),
     }
 }
 
+/// A process in a NAT gateway sends.
+pub(super) fn depart_gateway(
+    journey: &mut Journey<'_>,
+    sender: &NamespaceProgram,
+    nat: &NatGateway,
+) -> Crossing {
+    match nat.device.addresses.contains(&journey.packet.destination) {
+        true => Err(journey.deliver(&sender.name, None)),
+        false => cross(sender, &nat.device.interface),
+    }
+}
+
 /// The device that a packet leaves through, as Amazon Linux routes: a further device is the way for its own addresses as
-/// source, and for its subnet as destination; the first one is the way for all else.
-fn leaving(devices: &[Device], packet: Packet) -> Option<&Device> {
-    let (first, further) = devices.split_first()?;
-    let by_source = further.iter().find(|device| device.addresses.contains(&packet.source));
+/// source, and for its subnet as destination; the first one is the way for all else. Every device of a resolver endpoint is
+/// the way for its own addresses.
+fn leaving(host: &Host, packet: Packet) -> Option<&Device> {
+    let (first, further) = host.devices.split_first()?;
+    let routed_by_source = if host.resolver_endpoint.is_some() { &host.devices } else { further };
+    let by_source = routed_by_source.iter().find(|device| device.addresses.contains(&packet.source));
     let by_subnet = || {
         further
             .iter()

@@ -2,7 +2,8 @@
 //!
 //! Everything leaves through the router, neighbours of the same subnet too: there is no shared link to ask on. The first
 //! device carries the default route; what has another device's address as its source leaves through that device, as
-//! Amazon Linux sets it up ("Configure your Amazon Linux instance using ec2-net-utils" in the EC2 guide).
+//! Amazon Linux sets it up ("Configure your Amazon Linux instance using ec2-net-utils" in the EC2 guide). In a resolver
+//! endpoint that is so for the first device too.
 
 use enishi_fabric::Cidr;
 use enishi_fabric::program::{Device, Host, NamespaceProgram};
@@ -10,8 +11,8 @@ use enishi_fabric::program::{Device, Host, NamespaceProgram};
 use super::{add_address, add_next_hop, add_route, set};
 use crate::netstate::{MAIN_TABLE, Network, Ownership, PolicyRule, RouteKey};
 
-/// The table of the second device; the third has the next, and so on.
-const FIRST_DEVICE_TABLE: u32 = 1001;
+/// The table of a device that routes by source, plus the device's index.
+const DEVICE_TABLE: u32 = 1000;
 const DEVICE_PRIORITY: u32 = 1000;
 
 pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut Network) {
@@ -23,9 +24,11 @@ pub(super) fn render(program: &NamespaceProgram, host: &Host, state: &mut Networ
         if index == 0 {
             let default = RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE);
             add_route(state, default, &device.interface, Some(device.gateway), source);
-            continue;
+            if host.resolver_endpoint.is_none() {
+                continue;
+            }
         }
-        let table = FIRST_DEVICE_TABLE + index - 1;
+        let table = DEVICE_TABLE + index;
         let default = RouteKey::new(table, Cidr::EVERYWHERE);
         add_route(state, default, &device.interface, Some(device.gateway), source);
         for address in &device.addresses {

@@ -128,7 +128,11 @@ impl Namespaces for KeptNamespaces {
 
     fn create(&mut self, program: &NamespaceProgram) -> io::Result<OwnedFd> {
         let name = &program.name;
-        let owner = if matches!(program.role, Role::Host(_)) { Owner::Instances } else { Owner::Keeper };
+        // A resolver endpoint is a host as well, but no instance.
+        let owner = match &program.role {
+            Role::Host(host) if host.resolver_endpoint.is_none() => Owner::Instances,
+            _ => Owner::Keeper,
+        };
         if self.doomed.contains(name) {
             self.client.delete_namespace(name.as_str()).map_err(into_io)?;
             self.doomed.remove(name);
