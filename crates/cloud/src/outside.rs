@@ -4,6 +4,9 @@
 //! gets it, outside of any transaction, and hands it to `dispatch_read_with` or `dispatch_write_with`. An operation that
 //! did not get what it wants answers a fault.
 
+use std::net::IpAddr;
+
+use enishi_fabric::dns::{Name, RecordType};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
 
@@ -14,6 +17,23 @@ pub enum Want {
     RsaKey,
     /// What the instance wrote to its console, for `GetConsoleOutput`.
     Console(InstanceId),
+    /// What the name servers would answer, for `TestDNSAnswer`.
+    DnsAnswer(DnsQuestion),
+}
+
+/// A question to the name servers of a hosted zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsQuestion {
+    /// The hosted zone's id. It is not known to exist, nor to be the caller's.
+    pub zone: String,
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub record_type: RecordType,
+    /// The client, or its resolver.
+    pub address: IpAddr,
+    /// How many bits of the address are known.
+    pub prefix: u8,
 }
 
 /// What the daemon supplies.
@@ -23,6 +43,17 @@ pub struct Supply {
     pub rsa_key: Option<Vec<u8>>,
     /// The answer to [`Want::Console`]; `None` also when the instance has not written anything.
     pub console: Option<Console>,
+    /// The answer to [`Want::DnsAnswer`]; `None` when the name servers have no such zone, or the name is not in it.
+    pub dns_answer: Option<DnsAnswer>,
+}
+
+/// What the name servers would answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsAnswer {
+    /// The response code: `NOERROR`.
+    pub rcode: String,
+    /// Each record's data in the order of the answer, as zone files write it.
+    pub data: Vec<String>,
 }
 
 /// A console's text.

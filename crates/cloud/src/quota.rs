@@ -1,7 +1,7 @@
 //! The quotas that are enforced, with AWS's codes and defaults, and the applied values.
 //! [Amazon VPC quotas](https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html)
 
-use enishi_state::{Scope, World, quota};
+use enishi_state::{Region, Scope, World, quota};
 
 /// A quota of Service Quotas.
 #[derive(Debug, Clone, Copy)]
@@ -16,12 +16,25 @@ pub(crate) struct Quota {
     pub(crate) default: u32,
     /// Whether it can be raised by request.
     pub(crate) adjustable: bool,
+    /// Whether it is one for all regions.
+    pub(crate) global: bool,
 }
 
+/// Where the quotas of global services are kept.
+const GLOBAL_REGION: &str = "us-east-1";
+
 impl Quota {
+    /// Where the value is kept that applies in the account and region.
+    pub(crate) fn scope(&self, scope: &Scope) -> Scope {
+        match Region::new(GLOBAL_REGION) {
+            Some(region) if self.global => Scope { region, ..scope.clone() },
+            _ => scope.clone(),
+        }
+    }
+
     /// The value that applies in the account and region.
     pub(crate) fn applied(&self, world: &World, scope: &Scope) -> usize {
-        let key = quota::Quota::key(scope, self.service, self.code);
+        let key = quota::Quota::key(&self.scope(scope), self.service, self.code);
         let value = world.get::<quota::Quota>(&key).map_or(f64::from(self.default), |row| row.value);
         // A float to integer cast saturates, which is what a limit should do.
         value as usize
@@ -34,7 +47,11 @@ impl Quota {
 }
 
 const fn vpc(code: &'static str, name: &'static str, default: u32) -> Quota {
-    Quota { service: "vpc", code, name, default, adjustable: true }
+    Quota { service: "vpc", code, name, default, adjustable: true, global: false }
+}
+
+const fn route53(code: &'static str, name: &'static str, default: u32) -> Quota {
+    Quota { service: "route53", code, name, default, adjustable: true, global: true }
 }
 
 /// VPCs per Region.
@@ -66,11 +83,27 @@ pub(crate) const SECURITY_GROUPS: Quota = vpc("L-E79EC296", "VPC security groups
 pub(crate) const RULES_PER_SECURITY_GROUP: Quota =
     vpc("L-0EA8095F", "Inbound or outbound rules per security group", 60);
 /// Elastic IPs per Region.
-pub(crate) const ELASTIC_IPS: Quota =
-    Quota { service: "ec2", code: "L-0263D0A3", name: "EC2-VPC Elastic IPs", default: 5, adjustable: true };
+pub(crate) const ELASTIC_IPS: Quota = Quota {
+    service: "ec2",
+    code: "L-0263D0A3",
+    name: "EC2-VPC Elastic IPs",
+    default: 5,
+    adjustable: true,
+    global: false,
+};
 /// Private and public addresses per NAT gateway.
 pub(crate) const ADDRESSES_PER_NAT_GATEWAY: Quota =
     vpc("L-5F53652F", "Elastic IP address quota per NAT gateway", 2);
+
+/// Route 53 hosted zones per account.
+/// [Quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)
+pub(crate) const HOSTED_ZONES: Quota = route53("L-4EA4796A", "Hosted zones", 500);
+/// Record sets per Route 53 hosted zone.
+pub(crate) const RECORD_SETS_PER_ZONE: Quota = route53("L-E209CC9F", "Records per hosted zone", 10_000);
+/// Route 53 reusable delegation sets per account.
+pub(crate) const DELEGATION_SETS: Quota = route53("L-A72C7724", "Reusable delegation sets", 100);
+/// Route 53 health checks per account.
+pub(crate) const HEALTH_CHECKS: Quota = route53("L-ACB674F3", "Health checks", 200);
 
 /// Every quota that is enforced.
 pub(crate) const ALL: &[Quota] = &[
@@ -89,6 +122,10 @@ pub(crate) const ALL: &[Quota] = &[
     SECURITY_GROUPS,
     VPCS,
     NAT_GATEWAYS_PER_ZONE,
+    HOSTED_ZONES,
+    RECORD_SETS_PER_ZONE,
+    DELEGATION_SETS,
+    HEALTH_CHECKS,
 ];
 
 /// The quota of that code.

@@ -22,6 +22,7 @@ use crate::registry::Registry;
 /// Code and name of the services that have quotas here, by code.
 const SERVICES: &[(&str, &str)] = &[
     ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
+    ("route53", "Amazon Route 53"),
     ("vpc", "Amazon Virtual Private Cloud (Amazon VPC)"),
 ];
 
@@ -54,13 +55,15 @@ fn find(service: &str, code: &str) -> Result<&'static Quota, Fault> {
 
 /// The value that applies in the scope.
 fn applied(world: &World, scope: &Scope, quota: &Quota) -> f64 {
-    let row = world.get::<rows::Quota>(&rows::Quota::key(scope, quota.service, quota.code));
+    let key = rows::Quota::key(&quota.scope(scope), quota.service, quota.code);
+    let row = world.get::<rows::Quota>(&key);
     row.map_or(f64::from(quota.default), |row| row.value)
 }
 
 /// The ARN of a quota; that of a default value has no account.
 fn arn(scope: &Scope, account: &str, quota: &Quota) -> String {
-    format!("arn:aws:servicequotas:{}:{account}:{}/{}", scope.region, quota.service, quota.code)
+    let region = quota.scope(scope).region;
+    format!("arn:aws:servicequotas:{region}:{account}:{}/{}", quota.service, quota.code)
 }
 
 fn shape(scope: &Scope, account: &str, quota: &Quota, value: f64) -> ServiceQuota {
@@ -73,7 +76,7 @@ fn shape(scope: &Scope, account: &str, quota: &Quota, value: f64) -> ServiceQuot
         value: Some(value),
         unit: Some("None".to_owned()),
         adjustable: Some(quota.adjustable),
-        global_quota: Some(false),
+        global_quota: Some(quota.global),
         quota_applied_at_level: Some("ACCOUNT".to_owned()),
         ..Default::default()
     }

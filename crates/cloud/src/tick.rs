@@ -16,6 +16,7 @@
 //! | NAT gateway pending, deleting | available, deleted | its generation is realised |
 //! | NAT gateway failed, deleted | forgotten | an hour later |
 //! | Route 53 change pending | in sync | its generation is realised |
+//! | Route 53 change | forgotten | 30 days later |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -79,6 +80,7 @@ enum Step {
     GatewayDeleted(NatGatewayId),
     ForgetGateway(NatGatewayId),
     ChangeInSync(ChangeId),
+    ForgetChange(ChangeId),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -102,7 +104,7 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let gateways = ended_gateways(world).map(|(_, at)| at);
     let sessions = world.all::<Session>().map(|row| row.expires);
     let tokens = world.all::<ClientToken>().map(token_deadline);
-    instances.chain(gateways).chain(sessions).chain(tokens).min()
+    instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world)).min()
 }
 
 /// Does everything that is due.
@@ -123,6 +125,9 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     }
     for (row, _) in ended_gateways(world).filter(|(_, at)| *at <= now) {
         found(Step::ForgetGateway(row.id.clone()));
+    }
+    for id in route53::to_forget(world, now) {
+        found(Step::ForgetChange(id));
     }
     for row in world.all::<Session>().filter(|row| row.expires <= now) {
         found(Step::ForgetSession(row.id()));
@@ -249,6 +254,9 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         }
         Step::ForgetGateway(id) => ec2::forget_nat_gateway(tx, &id),
         Step::ChangeInSync(id) => route53::settle(tx, &id),
+        Step::ForgetChange(id) => {
+            tx.remove::<Change>(&id);
+        }
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

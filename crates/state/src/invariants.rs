@@ -19,9 +19,12 @@
 //! | resolver endpoint | its addresses have their interfaces, each at a device index of its own |
 //! | resolver rule | one that forwards has targets and an endpoint; in a VPC no two have the same domain |
 //! | resolver rule, query log, configuration | what they refer to exists |
+//! | hosted zone | NS and SOA at its apex; as many record sets as it counts; a private one has VPCs; its delegation set exists |
+//! | record set | its zone exists and covers its name; its CIDR collection exists; alone with its name and type unless it has an identifier |
 //!
-//! A row may go when nothing refers to it any more. Two things outlive what they refer to, as in AWS: routes, which become
-//! blackholes, and ended instances and NAT gateways, which are shown for an hour.
+//! A row may go when nothing refers to it any more. A few things outlive what they refer to, as in AWS: routes, which become
+//! blackholes, and ended instances and NAT gateways, which are shown for an hour. A hosted zone may go on naming a VPC, and a
+//! record set a health check, that is gone.
 
 macro_rules! ensure {
     ($holds:expr, $($text:tt)*) => {
@@ -31,6 +34,7 @@ macro_rules! ensure {
     };
 }
 
+mod route53;
 mod route53resolver;
 
 use std::collections::BTreeSet;
@@ -62,6 +66,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<Instance>(before, after, delta)?;
     touched::<Address>(before, after, delta)?;
     touched::<NatGateway>(before, after, delta)?;
+    route53::check(before, after, delta)?;
     route53resolver::check(before, after, delta)
 }
 

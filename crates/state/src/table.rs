@@ -101,6 +101,15 @@ impl<R: Row> Table<R> {
             .filter_map(|(_, _, id)| id.as_ref().and_then(|id| self.get(id)))
     }
 
+    /// The rows that declared anything in `index`, in the order of what they declared.
+    pub fn in_order<'t>(&'t self, index: &'static str) -> impl Iterator<Item = &'t R> + use<'t, R> {
+        let start = Bound::Included((index, Arc::from(""), None));
+        self.index
+            .range((start, Bound::Unbounded))
+            .take_while(move |(i, _, _)| *i == index)
+            .filter_map(|(_, _, id)| id.as_ref().and_then(|id| self.get(id)))
+    }
+
     /// Inserts or replaces a row.
     pub(crate) fn put(&mut self, row: R) {
         let id = row.id();

@@ -220,6 +220,14 @@ impl World {
         Holds::<R>::table(self).by(index, value)
     }
 
+    /// The rows that declared anything in `index`, in the order of what they declared.
+    pub fn in_order<'w, R: Row>(&'w self, index: &'static str) -> impl Iterator<Item = &'w R> + use<'w, R>
+    where
+        World: Holds<R>,
+    {
+        Holds::<R>::table(self).in_order(index)
+    }
+
     /// The rows from `id` on, that row included, in the order of ids.
     pub fn from<'w, R: Row>(&'w self, id: &R::Id) -> impl Iterator<Item = &'w R> + use<'w, R>
     where

@@ -1,9 +1,12 @@
 //! Changes: `GetChange`, and how they come in force.
 //! [API_GetChange](https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html)
+//!
+//! A change is `INSYNC` when its generation is realised: when every name server, and the resolver of every VPC that the zone is
+//! associated with, answers by it. It is forgotten a month later, by [`crate::tick`].
 
 use enishi_api::route53::{ChangeInfo, GetChangeRequest, GetChangeResponse, ops};
 use enishi_state::route53::{Change, ChangeId, ChangeState};
-use enishi_state::{Read, Tx};
+use enishi_state::{Read, Row, Timestamp, Tx, World};
 use enishi_wire::Fault;
 
 use super::{bare, faults, fresh_id, shown};
@@ -25,6 +28,23 @@ pub(super) fn begin(tx: &mut Tx<'_>, comment: Option<String>) -> ChangeInfo {
     let info = shape(&row);
     tx.put(row);
     info
+}
+
+/// How long changes are remembered. AWS does not say; its console shows those of about a month.
+const REMEMBERED_SECONDS: i64 = 30 * 24 * 3600;
+
+/// When the next change is forgotten.
+pub(crate) fn next_to_forget(world: &World) -> Option<Timestamp> {
+    world.in_order::<Change>("submitted").next().map(deadline)
+}
+
+/// The changes that are forgotten by now.
+pub(crate) fn to_forget(world: &World, now: Timestamp) -> impl Iterator<Item = ChangeId> + use<'_> {
+    world.in_order::<Change>("submitted").take_while(move |row| deadline(row) <= now).map(Row::id)
+}
+
+fn deadline(row: &Change) -> Timestamp {
+    row.submitted.plus_seconds(REMEMBERED_SECONDS)
 }
 
 /// A change is in force.

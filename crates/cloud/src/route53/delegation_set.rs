@@ -13,7 +13,7 @@ use enishi_state::{AccountId, Read, Tx, World};
 use enishi_wire::Fault;
 
 use super::page::{self, Page};
-use super::{bare, faults, fresh_id, location, name_server, own_zone};
+use super::{bare, faults, fresh_id, limit, location, name_server, own_zone};
 use crate::registry::Registry;
 
 pub(super) fn register(on: &mut Registry) {
@@ -35,8 +35,12 @@ pub(super) fn own<'w>(world: &'w World, account: &AccountId, id: &str) -> Result
 /// The set's name servers, which must serve no zone of that name yet.
 ///
 /// # Errors
-/// `DelegationSetNotAvailable`
+/// `DelegationSetNotAvailable`; `LimitsExceeded` when the set has all the zones that it can have. The operation's page names no
+/// error for that, so it is the one of other limits.
 pub(super) fn available(world: &World, set: &DelegationSet, name: &Name) -> Result<Vec<String>, Fault> {
+    if world.by::<HostedZone>("delegation_set", set.id.as_str()).count() >= limit::ZONES_PER_DELEGATION_SET {
+        return Err(faults::limits_exceeded(limit::MAX_ZONES, set.id.as_str()));
+    }
     let taken = name_server::serving(world, name);
     match set.name_servers.iter().any(|server| taken.contains(server)) {
         true => Err(faults::delegation_set_not_available()),
@@ -61,6 +65,7 @@ fn create_reusable_delegation_set(
     if tx.world().by::<DelegationSet>("caller_reference", &reference).next().is_some() {
         return Err(faults::delegation_set_already_created());
     }
+    limit::check_delegation_sets(tx.world(), &tx.caller().scope)?;
     let zone = match input.hosted_zone_id.as_deref() {
         None => None,
         Some(id) => {
@@ -68,6 +73,11 @@ fn create_reusable_delegation_set(
                 own_zone(tx.world(), &account, id).map_err(|_| faults::hosted_zone_not_found(bare(id)))?;
             if zone.delegation_set.is_some() {
                 return Err(faults::delegation_set_already_reusable());
+            }
+            if zone.is_private {
+                return Err(faults::invalid_input(
+                    "A reusable delegation set cannot be made of the name servers of a private hosted zone.",
+                ));
             }
             Some(zone.clone())
         }

@@ -52,6 +52,103 @@ pub(super) fn hosted_zone_not_empty() -> Fault {
     )
 }
 
+/// `TooManyHostedZones`
+pub(super) fn too_many_hosted_zones() -> Fault {
+    Fault::new(
+        "TooManyHostedZones",
+        "Limits Exceeded: MAX_HOSTED_ZONES_BY_OWNER - Cannot create more hosted zones.",
+    )
+}
+
+/// `LimitsExceeded`
+pub(super) fn limits_exceeded(limit: &str, of: &str) -> Fault {
+    Fault::new("LimitsExceeded", format!("Limits Exceeded: {limit} for {of}"))
+}
+
+/// `DelegationSetNotReusable`
+pub(super) fn delegation_set_not_reusable() -> Fault {
+    Fault::new(
+        "DelegationSetNotReusable",
+        "A reusable delegation set cannot be used with a private hosted zone.",
+    )
+}
+
+/// `HostedZoneNotPrivate`
+pub(super) fn hosted_zone_not_private() -> Fault {
+    Fault::new("HostedZoneNotPrivate", "The specified hosted zone is a public hosted zone.")
+}
+
+/// `ConflictingDomainExists`: a VPC sees one zone of a name only.
+pub(super) fn conflicting_domain_exists(vpc: &str, region: &str, zone: &str) -> Fault {
+    Fault::new(
+        "ConflictingDomainExists",
+        format!(
+            "The VPC {vpc} in region {region} has already been associated with the hosted zone {zone} with the same domain name."
+        ),
+    )
+}
+
+/// `InvalidVPCId`: no VPC of the caller in that region.
+pub(super) fn invalid_vpc_id(vpc: &str) -> Fault {
+    Fault::new(
+        "InvalidVPCId",
+        format!("The VPC: {vpc} you provided is not authorized to make the association."),
+    )
+}
+
+/// `AccessDenied`: the zones of other accounts' VPCs are not shown.
+pub(super) fn vpc_not_owned(vpc: &str) -> Fault {
+    Fault::new("AccessDenied", format!("The VPC {vpc} is not owned by you")).with_status(403)
+}
+
+/// `PublicZoneVPCAssociation`
+pub(super) fn public_zone_vpc_association() -> Fault {
+    Fault::new(
+        "PublicZoneVPCAssociation",
+        "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC with a public hosted zone.",
+    )
+}
+
+/// `LastVPCAssociation`
+pub(super) fn last_vpc_association() -> Fault {
+    Fault::new("LastVPCAssociation", "Cannot remove last VPC association for the private zone")
+}
+
+/// `VPCAssociationNotFound`
+pub(super) fn vpc_association_not_found(vpc: &str, zone: &str) -> Fault {
+    Fault::new(
+        "VPCAssociationNotFound",
+        format!("The VPC: {vpc} is not associated with the hosted zone: {zone}."),
+    )
+    .with_status(404)
+}
+
+/// `VPCAssociationAuthorizationNotFound`
+pub(super) fn vpc_association_authorization_not_found(vpc: &str, zone: &str) -> Fault {
+    Fault::new(
+        "VPCAssociationAuthorizationNotFound",
+        format!("The VPC: {vpc} is not authorized to be associated with the hosted zone: {zone}."),
+    )
+    .with_status(404)
+}
+
+/// `TooManyVPCAssociationAuthorizations`
+pub(super) fn too_many_vpc_association_authorizations() -> Fault {
+    Fault::new(
+        "TooManyVPCAssociationAuthorizations",
+        "You've created the maximum number of authorizations that can be created for the specified hosted zone.",
+    )
+}
+
+/// `NotAuthorizedException`: zone and VPC belong to different accounts, and one of them has not agreed.
+pub(super) fn vpc_has_not_authorized(vpc: &str) -> Fault {
+    Fault::new(
+        "NotAuthorizedException",
+        format!("The VPC: {vpc} has not authorized to associate with your hosted zone."),
+    )
+    .with_status(401)
+}
+
 /// `NoSuchChange`
 pub(super) fn no_such_change(id: &str) -> Fault {
     Fault::new("NoSuchChange", format!("Could not find resource with ID: {id}")).with_status(404)

@@ -2,7 +2,8 @@
 //! [Working with hosted zones](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-working-with.html)
 //!
 //! A zone comes with its NS and its SOA record, which cannot be removed; it can be deleted when it has nothing else.
-//! All zones are public: private ones are refused until the VPC resolver answers from them.
+//! A private zone is seen by the VPCs that it is associated with ([`vpc_association`]); public and private zones may have the
+//! same name.
 
 use enishi_api::route53::{
     self as api, CreateHostedZoneRequest, CreateHostedZoneResponse, DeleteHostedZoneRequest,
@@ -17,7 +18,10 @@ use enishi_state::{AccountId, Read, Row, Tx, World};
 use enishi_wire::Fault;
 
 use super::page::{self, Page};
-use super::{bare, change, delegation_set, faults, fresh_id, location, name_server, own_zone, tag};
+use super::{
+    bare, change, delegation_set, faults, fresh_id, fresh_uuid, limit, location, name_server, own_zone, tag,
+    vpc_association,
+};
 use crate::registry::Registry;
 
 /// The record sets that a zone comes with.
@@ -47,14 +51,27 @@ fn create_hosted_zone(
         return Err(faults::hosted_zone_already_exists());
     }
     let config = input.hosted_zone_config.unwrap_or_default();
-    if config.private_zone == Some(true) || input.vpc.is_some() {
-        return Err(faults::not_supported("Private hosted zones"));
+    if config.private_zone == Some(true) && input.vpc.is_none() {
+        return Err(faults::invalid_input(
+            "When you're creating a private hosted zone (when you specify true for PrivateZone), you must also specify values for VPCId and VPCRegion.",
+        ));
     }
+    limit::check_zones(tx.world(), &tx.caller().scope)?;
+    let vpcs = match &input.vpc {
+        Some(vpc) => vec![vpc_association::own(tx.world(), &account, vpc)?],
+        None => Vec::new(),
+    };
+    for association in &vpcs {
+        vpc_association::check_free(tx.world(), association, &name)?;
+    }
+    let is_private = !vpcs.is_empty();
     let delegation =
         input.delegation_set_id.as_deref().map(|id| delegation_set::own(tx.world(), &account, id).cloned());
     let delegation = delegation.transpose()?;
     let name_servers = match &delegation {
+        Some(_) if is_private => return Err(faults::delegation_set_not_reusable()),
         Some(set) => delegation_set::available(tx.world(), set, &name)?,
+        None if is_private => name_server::private(),
         None => name_server::draw(tx, &name),
     };
     let row = HostedZone {
@@ -63,8 +80,8 @@ fn create_hosted_zone(
         name,
         caller_reference: input.caller_reference,
         comment: config.comment,
-        is_private: false,
-        vpcs: Vec::new(),
+        is_private,
+        vpcs,
         authorized: Vec::new(),
         delegation_set: delegation.map(|set| set.id),
         name_servers,
@@ -78,16 +95,51 @@ fn create_hosted_zone(
         hosted_zone: shape(&row),
         change_info: change::begin(tx, None),
         delegation_set: delegation_shape(&row),
-        vpc: None,
+        vpc: input.vpc,
         location: location("hostedzone", row.id.as_str()),
     };
     tx.put(row);
     Ok(response)
 }
 
-/// The name of a zone: a domain name that is not the root.
+/// The zone that the registrar makes in the account that registers a domain; answers the zone's name servers.
+/// [API_domains_RegisterDomain](https://docs.aws.amazon.com/Route53/latest/APIReference/API_domains_RegisterDomain.html)
+///
+/// # Errors
+/// `InternalError` when a record of our own does not parse.
+pub(crate) fn create_for_domain(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    name: &Name,
+) -> Result<Vec<String>, Fault> {
+    let name_servers = name_server::draw(tx, name);
+    let row = HostedZone {
+        id: HostedZoneId::new(&fresh_id(tx, "Z", 20)),
+        account: account.clone(),
+        name: name.clone(),
+        caller_reference: format!("RISWorkflow-RD:{}", fresh_uuid(tx)),
+        comment: Some("HostedZone created by Route53 Registrar".to_owned()),
+        is_private: false,
+        vpcs: Vec::new(),
+        authorized: Vec::new(),
+        delegation_set: None,
+        name_servers: name_servers.clone(),
+        record_sets: REQUIRED,
+        created: tx.now(),
+    };
+    for set in required_sets(&row)? {
+        tx.put(set);
+    }
+    tx.put(row);
+    Ok(name_servers)
+}
+
+/// The name of a zone: a domain name that is not the root. `*` may stand in it, but not in the leftmost label.
+/// [DNS domain name format](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html)
 fn domain(text: &str) -> Result<Name, Fault> {
-    let name = Name::parse(text).ok().filter(|name| !name.is_root());
+    let has_star = |name: &Name| name.labels().next().is_some_and(|label| label.contains(&b'*'));
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let name = Name::parse(text).ok().filter(|name| is_plain && !name.is_root() && !has_star(name));
     name.ok_or_else(|| faults::invalid_domain_name(text))
 }
 
@@ -184,10 +236,11 @@ fn update_hosted_zone_comment(
 
 fn get_hosted_zone(read: &Read<'_>, input: GetHostedZoneRequest) -> Result<GetHostedZoneResponse, Fault> {
     let zone = own_zone(read.world, &read.caller.scope.account, &input.id)?;
+    let vpcs = zone.vpcs.iter().map(vpc_association::shape).collect();
     Ok(GetHostedZoneResponse {
         hosted_zone: shape(zone),
-        delegation_set: Some(delegation_shape(zone)),
-        vpcs: None,
+        delegation_set: (!zone.is_private).then(|| delegation_shape(zone)),
+        vpcs: zone.is_private.then_some(vpcs),
     })
 }
 
@@ -238,8 +291,10 @@ fn list_hosted_zones_by_name(
     input: ListHostedZonesByNameRequest,
 ) -> Result<ListHostedZonesByNameResponse, Fault> {
     let size = page::size(input.max_items.as_deref(), page::USUAL)?;
-    let start =
-        input.dns_name.as_deref().map(|text| domain(text).map_err(|_| faults::invalid_domain_name(text)));
+    let start = input
+        .dns_name
+        .as_deref()
+        .map(|text| Name::parse(text).map_err(|_| faults::invalid_domain_name(text)));
     let start = start.transpose()?;
     if start.is_none() && input.hosted_zone_id.is_some() {
         return Err(faults::invalid_input("The request includes a hosted zone ID but no DNS name."));

@@ -4,7 +4,7 @@
 //! server answers by them, then `INSYNC`. How we realise it: rows, which `plan` turns into what the name servers answer
 //! from; [`crate::tick`] moves changes on. Route 53 is global: rows belong to an account.
 //!
-//! Refused with a clear error for now: health checks and what depends on them, private hosted zones, routing by latency and
+//! Refused with a clear error for now: health checks and what depends on them, routing by latency and
 //! by geography, traffic policies, DNSSEC (`docs/route53.md`). Query logging needs CloudWatch Logs, which does not exist yet,
 //! so that no log group can be named. Tested in `tests/route53.rs`.
 
@@ -19,7 +19,11 @@ mod name_server;
 mod page;
 mod query_logging;
 mod record_set;
+mod service_zone;
 mod tag;
+mod test_dns_answer;
+mod vpc_association;
+mod vpc_authorization;
 
 use enishi_state::Tx;
 use enishi_state::route53::HostedZoneId;
@@ -28,7 +32,8 @@ use enishi_wire::Fault;
 
 use crate::registry::Registry;
 
-pub(crate) use change::settle;
+pub(crate) use change::{next_to_forget, settle, to_forget};
+pub(crate) use hosted_zone::create_for_domain;
 
 pub(crate) fn register(on: &mut Registry) {
     change::register(on);
@@ -40,6 +45,9 @@ pub(crate) fn register(on: &mut Registry) {
     query_logging::register(on);
     record_set::register(on);
     tag::register(on);
+    test_dns_answer::register(on);
+    vpc_association::register(on);
+    vpc_authorization::register(on);
 }
 
 /// Where a resource is found: `https://route53.amazonaws.com/2013-04-01/KIND/ID`, the `Location` header of its creation.
@@ -62,7 +70,7 @@ fn fresh_id(tx: &mut Tx<'_>, prefix: &str, length: usize) -> String {
 }
 
 /// A fresh random UUID (RFC 9562, version 4).
-fn fresh_uuid(tx: &mut Tx<'_>) -> String {
+pub(crate) fn fresh_uuid(tx: &mut Tx<'_>) -> String {
     let mut bytes = [0u8; 16];
     tx.entropy().fill(&mut bytes);
     let bits = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);

@@ -29,6 +29,12 @@ pub(super) fn draw(tx: &mut Tx<'_>, name: &Name) -> Vec<String> {
     servers
 }
 
+/// The name servers that private zones show; no packet reaches them.
+/// [Considerations](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html)
+pub(super) fn private() -> Vec<String> {
+    (0u16..).zip(DOMAINS).map(|(n, domain)| server(n * PER_DOMAIN, domain)).collect()
+}
+
 /// The name servers that serve public zones of that name.
 pub(super) fn serving(world: &World, name: &Name) -> BTreeSet<String> {
     let zones = world.by::<HostedZone>("name", &name.to_string()).filter(|zone| !zone.is_private);

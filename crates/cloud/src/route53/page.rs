@@ -19,6 +19,15 @@ pub(super) fn size(max_items: Option<&str>, most: usize) -> Result<usize, Fault>
     }
 }
 
+/// Checks a token that names the first item of a page: letters, digits and dashes; none is fine.
+///
+/// # Errors
+/// `InvalidPaginationToken`
+pub(super) fn check_token(token: &str) -> Result<(), Fault> {
+    let is_id = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_id { Ok(()) } else { Err(faults::invalid_pagination_token()) }
+}
+
 /// A page of items.
 pub(super) struct Page<T> {
     /// The items.

@@ -1,11 +1,14 @@
 //! Record sets: `ChangeResourceRecordSets`, `ListResourceRecordSets`.
 //! [Working with records](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/rrsets-working-with.html)
 
+mod alias;
 mod batch;
 mod parse;
+mod policy;
 mod routing;
 mod rule;
 mod shape;
+mod value;
 
 use enishi_api::route53::{ListResourceRecordSetsRequest, ListResourceRecordSetsResponse, ops};
 use enishi_fabric::dns::{Name, RecordType};

@@ -49,7 +49,12 @@ fn request_service_quota_increase(
         desired: input.desired_value,
         created: tx.now(),
     };
-    tx.put(Quota { scope, service: input.service_code, code: input.quota_code, value: input.desired_value });
+    tx.put(Quota {
+        scope: quota.scope(&scope),
+        service: input.service_code,
+        code: input.quota_code,
+        value: input.desired_value,
+    });
     let requested_quota = Some(shape(&row));
     tx.put(row);
     Ok(RequestServiceQuotaIncreaseResponse { requested_quota })
@@ -71,7 +76,7 @@ fn shape(row: &QuotaRequest) -> RequestedServiceQuotaChange {
         last_updated: Some(at),
         requester: Some(format!("{{\"accountId\":\"{}\"}}", row.scope.account)),
         quota_arn: quota.map(|quota| arn(&row.scope, row.scope.account.as_str(), quota)),
-        global_quota: Some(false),
+        global_quota: Some(quota.is_some_and(|quota| quota.global)),
         unit: Some("None".to_owned()),
         quota_requested_at_level: Some("ACCOUNT".to_owned()),
         ..Default::default()

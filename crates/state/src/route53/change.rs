@@ -46,5 +46,6 @@ impl Row for Change {
         if matches!(self.state, ChangeState::Pending { .. }) {
             keys.add("unsettled", "");
         }
+        keys.add("submitted", &format!("{:020}", self.submitted.0.max(0)));
     }
 }

@@ -1,6 +1,8 @@
 //! `ChangeResourceRecordSets`: all changes of a batch or none.
 //! [API_ChangeResourceRecordSets](https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html)
 //!
+//! [Quotas on ChangeResourceRecordSets](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests-changeresourcerecordsets)
+//!
 //! A batch is parsed whole, tried change by change on the transaction, and then the names that it touched are checked
 //! as they came out ([`rule`](super::rule)). Every stage lists all its problems in one fault.
 
@@ -14,10 +16,10 @@ use enishi_wire::Fault;
 
 use super::parse::{Action, Parsed, parse};
 use super::rule;
-use crate::route53::{change, faults, own_zone};
+use crate::route53::{change, faults, limit, own_zone};
 
-/// Changes of one batch at most; an upsert counts twice.
-const CHANGES: usize = 1000;
+/// Records of one batch at most, where an alias counts as one; those of an upsert count twice.
+const RECORDS: usize = 1000;
 
 /// Characters of all values of one batch at most; those of an upsert count twice.
 const CHARACTERS: usize = 32_000;
@@ -39,7 +41,7 @@ pub(super) fn change_resource_record_sets(
     refuse(&problems)?;
     rule::check(tx.world(), &zone, &parsed, &touched, &mut problems);
     refuse(&problems)?;
-    count(tx, &zone, &parsed);
+    count(tx, &zone, &parsed)?;
     Ok(ChangeResourceRecordSetsResponse { change_info: change::begin(tx, input.change_batch.comment) })
 }
 
@@ -47,22 +49,28 @@ fn refuse(problems: &[String]) -> Result<(), Fault> {
     if problems.is_empty() { Ok(()) } else { Err(faults::invalid_change_batch(problems)) }
 }
 
+/// # Errors
+/// `InvalidInput` for a batch without a change, `InvalidChangeBatch` for one that is too big.
 fn check_size(changes: &[api::Change]) -> Result<(), Fault> {
-    let times = |change: &api::Change| if change.action == "UPSERT" { 2 } else { 1 };
-    let number: usize = changes.iter().map(times).sum();
-    if number > CHANGES {
-        return Err(faults::invalid_change_batch(&[format!(
-            "Number of records limit of {CHANGES} exceeded."
-        )]));
+    if changes.is_empty() {
+        return Err(faults::invalid_input(
+            "Invalid XML ; cvc-complex-type.2.4.b: The content of element 'Changes' is not complete. One of '{\"https://route53.amazonaws.com/doc/2013-04-01/\":Change}' is expected.",
+        ));
     }
-    let length = |change: &api::Change| {
+    let times = |change: &api::Change| if change.action == "UPSERT" { 2 } else { 1 };
+    let records = |change: &api::Change| {
+        let records = change.resource_record_set.resource_records.as_ref();
+        records.map_or(1, Vec::len).max(1) * times(change)
+    };
+    if changes.iter().map(records).sum::<usize>() > RECORDS {
+        return refuse(&[format!("Number of records limit of {RECORDS} exceeded.")]);
+    }
+    let characters = |change: &api::Change| {
         let records = change.resource_record_set.resource_records.iter().flatten();
         records.map(|record| record.value.chars().count()).sum::<usize>() * times(change)
     };
-    if changes.iter().map(length).sum::<usize>() > CHARACTERS {
-        return Err(faults::invalid_change_batch(&[format!(
-            "Number of characters limit of {CHARACTERS} exceeded."
-        )]));
+    if changes.iter().map(characters).sum::<usize>() > CHARACTERS {
+        return refuse(&[format!("RDATA character limit of {CHARACTERS} exceeded.")]);
     }
     Ok(())
 }
@@ -126,12 +134,21 @@ fn same(current: &RecordSet, given: &RecordSet) -> bool {
 }
 
 /// Keeps the zone's number of record sets.
-fn count(tx: &mut Tx<'_>, zone: &HostedZone, parsed: &[Parsed]) {
+///
+/// # Errors
+/// `InvalidChangeBatch` when the zone has too many by now.
+fn count(tx: &mut Tx<'_>, zone: &HostedZone, parsed: &[Parsed]) -> Result<(), Fault> {
     let keys: BTreeSet<RecordSetKey> = parsed.iter().map(|change| change.row.id()).collect();
     let after = keys.iter().filter(|key| tx.world().get::<RecordSet>(key).is_some()).count() as u64;
     let before = keys.iter().filter(|key| tx.base().get::<RecordSet>(key).is_some()).count() as u64;
-    if after != before {
-        let record_sets = (zone.record_sets + after).saturating_sub(before);
-        tx.put(HostedZone { record_sets, ..zone.clone() });
+    if after == before {
+        return Ok(());
     }
+    let record_sets = (zone.record_sets + after).saturating_sub(before);
+    let zone = HostedZone { record_sets, ..zone.clone() };
+    if after > before {
+        limit::check_record_sets(tx.world(), &tx.caller().scope, &zone)?;
+    }
+    tx.put(zone);
+    Ok(())
 }

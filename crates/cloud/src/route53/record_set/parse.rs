@@ -1,16 +1,18 @@
 //! One change of a batch, parsed and checked as far as it can be by itself.
 
 use enishi_api::route53::{self as api, ResourceRecord};
-use enishi_fabric::ParseError;
-use enishi_fabric::dns::{self, Alias, Content, Name, Rdata, RecordType};
+use enishi_fabric::dns::{self, RecordType};
 use enishi_state::route53::{HostedZone, RecordSet};
 use enishi_wire::Fault;
 
-use super::routing;
-use crate::route53::{bare, faults};
+use super::{alias, routing, value};
+use crate::route53::faults;
 
-/// Records of one record set at most.
-const RECORDS: usize = 400;
+/// The longest TTL, in seconds (RFC 2181, section 8).
+const LONGEST_TTL: i64 = 2_147_483_647;
+
+/// Characters of a set identifier at most.
+const IDENTIFIER: usize = 128;
 
 /// What a change does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,33 +54,25 @@ pub(super) fn parse(
     let shown = shown(&change);
     let set = change.resource_record_set;
     check_members(&set, &shown)?;
+    check_identifier(set.set_identifier.as_deref())?;
     let routing = routing::parse(&set, &shown)?;
-    let Ok(record_type) = set.r#type.parse::<RecordType>() else {
-        return Err(faults::invalid_input(format!("Invalid record type: {}", set.r#type)));
-    };
-    let name = match Name::parse(&set.name) {
+    let record_type = value::record_type(&set.r#type).map_err(faults::invalid_input)?;
+    let name = match value::record_name(&set.name) {
         Ok(name) => name,
-        Err(error) => {
-            problems.push(fatal(domain_problem(&error), &set.name));
+        Err(problem) => {
+            problems.push(problem.fatal(&set.name));
             return Ok(None);
         }
     };
-    if !name.is_within(&zone.name) {
-        problems.push(format!("RRSet with DNS name {name} is not permitted in zone {}", zone.name));
-        return Ok(None);
-    }
     let before = problems.len();
+    check_place(zone, &name, record_type, problems);
     let (content, values) = match set.alias_target {
-        Some(target) => (alias(&target, record_type, problems), Vec::new()),
+        Some(target) => (alias::parse(&target, record_type, problems), Vec::new()),
         None => {
-            let ttl = set.ttl.and_then(|ttl| u32::try_from(ttl).ok()).unwrap_or_default();
-            let values: Vec<String> = set
-                .resource_records
-                .unwrap_or_default()
-                .into_iter()
-                .map(|ResourceRecord { value }| value)
-                .collect();
-            (records(record_type, ttl, &values, problems), values)
+            let ttl = ttl(set.ttl)?;
+            let records = set.resource_records.unwrap_or_default();
+            let values: Vec<String> = records.into_iter().map(|ResourceRecord { value }| value).collect();
+            (value::records(record_type, ttl, &values, problems), values)
         }
     };
     let Some(content) = content.filter(|_| problems.len() == before) else { return Ok(None) };
@@ -117,88 +111,43 @@ fn check_members(set: &api::ResourceRecordSet, shown: &str) -> Result<(), Fault>
     )))
 }
 
-fn alias(target: &api::AliasTarget, record_type: RecordType, problems: &mut Vec<String>) -> Option<Content> {
-    if matches!(record_type, RecordType::NS | RecordType::SOA) {
-        problems.push(format!("RRSet of type {record_type} cannot be an alias."));
-        return None;
-    }
-    match Name::parse(&target.dns_name) {
-        Ok(name) => Some(Content::Alias(Alias {
-            zone: bare(&target.hosted_zone_id).into(),
-            name,
-            evaluate_target_health: target.evaluate_target_health,
-        })),
-        Err(error) => {
-            problems.push(fatal(domain_problem(&error), &target.dns_name));
-            None
+/// What schema validation says of a value outside its bounds.
+fn facet(value: &str, facet: &str, of: &str) -> Fault {
+    faults::invalid_input(format!(
+        "Invalid XML ; cvc-{facet}-valid: Value '{value}' is not facet-valid with respect to {facet} for type '{of}'."
+    ))
+}
+
+fn check_identifier(identifier: Option<&str>) -> Result<(), Fault> {
+    match identifier {
+        Some(text) if text.is_empty() => Err(facet(text, "minLength", "ResourceRecordSetIdentifier")),
+        Some(text) if text.chars().count() > IDENTIFIER => {
+            Err(facet(text, "maxLength", "ResourceRecordSetIdentifier"))
         }
+        _ => Ok(()),
     }
 }
 
-fn records(
-    record_type: RecordType,
-    ttl: u32,
-    values: &[String],
-    problems: &mut Vec<String>,
-) -> Option<Content> {
-    if values.len() > RECORDS {
-        problems.push(format!("Cannot have more than {RECORDS} records in a RRSet."));
-        return None;
-    }
-    let mut data: Vec<Rdata> = Vec::with_capacity(values.len());
-    for value in values {
-        match rdata(record_type, value) {
-            Ok(record) if data.contains(&record) => {
-                problems.push(format!("Duplicate Resource Record: '{value}'"))
-            }
-            Ok(record) => data.push(record),
-            Err(problem) => problems.push(format!("Invalid Resource Record: '{}'", fatal(problem, value))),
-        }
-    }
-    if values.len() > 1 && matches!(record_type, RecordType::CNAME | RecordType::SOA) {
-        problems.push(format!("RRSet of type {record_type} can only have one Resource Record"));
-    }
-    Some(Content::Records { ttl, data })
-}
-
-fn rdata(record_type: RecordType, value: &str) -> Result<Rdata, &'static str> {
-    if matches!(record_type, RecordType::TXT | RecordType::SPF) && !value.trim_start().starts_with('"') {
-        return Err("InvalidCharacterString (Value should be enclosed in quotation marks)");
-    }
-    Rdata::parse(record_type, value).map_err(|error| record_problem(record_type, value, &error))
-}
-
-/// Route 53's name of what is wrong with a record's value.
-fn record_problem(record_type: RecordType, value: &str, error: &ParseError) -> &'static str {
-    let fields = value.split_whitespace().count();
-    match record_type {
-        RecordType::A => "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)",
-        RecordType::AAAA => "AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)",
-        RecordType::CNAME | RecordType::NS | RecordType::PTR => domain_problem(error),
-        RecordType::MX if fields != 2 => "MXRRDATANotTwoFields (MX record doesn't have 2 fields)",
-        RecordType::SRV if fields != 4 => "SRVRRDATANotFourFields (SRV record doesn't have 4 fields)",
-        RecordType::SOA if fields != 7 => "SOARRDATANotSevenFields (SOA record doesn't have 7 fields)",
-        RecordType::CAA if fields < 3 => "CAARRDATANotThreeFields (CAA record doesn't have 3 fields)",
-        RecordType::TXT | RecordType::SPF if error.0.contains("255") => {
-            "CharacterStringTooLong (Value is too long)"
-        }
-        RecordType::TXT | RecordType::SPF => {
-            "InvalidCharacterString (Value should be enclosed in quotation marks)"
-        }
-        _ => "UnsupportedValue (Value is not valid for the record type)",
+fn ttl(given: Option<i64>) -> Result<u32, Fault> {
+    let given = given.unwrap_or_default();
+    match u32::try_from(given) {
+        Ok(ttl) if given <= LONGEST_TTL => Ok(ttl),
+        Ok(_) => Err(facet(&given.to_string(), "maxInclusive", "TTL")),
+        Err(_) if given < 0 => Err(facet(&given.to_string(), "minInclusive", "TTL")),
+        Err(_) => Err(facet(&given.to_string(), "maxInclusive", "TTL")),
     }
 }
 
-/// Route 53's name of what is wrong with a domain name.
-fn domain_problem(error: &ParseError) -> &'static str {
-    match error.0 {
-        text if text.contains("63 bytes") => "DomainLabelTooLong (Domain label is too long)",
-        text if text.contains("255 bytes") => "DomainNameTooLong (Domain name is too long)",
-        text if text.contains("not empty") => "DomainLabelEmpty (Domain label is empty)",
-        _ => "UnsupportedCharacter (Value contains unsupported characters)",
+/// Where sets of a type may be: in the zone, SOA at its apex only, NS at no wildcard.
+fn check_place(zone: &HostedZone, name: &dns::Name, record_type: RecordType, problems: &mut Vec<String>) {
+    if !name.is_within(&zone.name) {
+        problems.push(format!("RRSet with DNS name {name} is not permitted in zone {}", zone.name));
+    } else if (record_type == RecordType::SOA && *name != zone.name)
+        || (record_type == RecordType::NS && name.is_wildcard())
+    {
+        problems.push(format!(
+            "RRSet of type {record_type} with DNS name {name} is not permitted in zone {}",
+            zone.name
+        ));
     }
-}
-
-fn fatal(problem: &str, value: &str) -> String {
-    format!("FATAL problem: {problem} encountered with '{value}'")
 }

@@ -6,6 +6,7 @@
 use enishi_api::route53::{
     self as api, CidrRoutingConfig, GeoLocation, GeoProximityLocation, ResourceRecordSet,
 };
+use enishi_fabric::dns::region::{REGIONS, RegionPlace, local_zone_group};
 use enishi_fabric::dns::{CidrLocation, Coordinates, Failover, Geolocation, Geoproximity, Location, Routing};
 use enishi_wire::Fault;
 
@@ -14,9 +15,6 @@ use crate::route53::geo_location;
 
 const POLICIES: &str =
     "Weight, Region, Failover, GeoLocation, MultiValueAnswer, GeoProximityLocation, or CidrRoutingConfig";
-
-/// A region's name has this many dashes at most (`us-gov-west-1`); a local zone group's has more (`us-west-2-lax-1`).
-const REGION_DASHES: usize = 3;
 
 /// The policy of a record set.
 ///
@@ -29,7 +27,9 @@ pub(super) fn parse(set: &ResourceRecordSet, shown: &str) -> Result<Routing, Fau
             u8::try_from(weight).map_err(|_| faults::invalid_input("Weight must be between 0 and 255"))?;
         found.push(Routing::Weighted(weight));
     }
-    found.extend(set.region.as_deref().map(|region| Routing::Latency(region.into())));
+    if let Some(name) = set.region.as_deref() {
+        found.push(Routing::Latency(region(name)?.name.into()));
+    }
     if let Some(failover) = set.failover.as_deref() {
         let primary = failover == "PRIMARY";
         found.push(Routing::Failover(if primary { Failover::Primary } else { Failover::Secondary }));
@@ -79,46 +79,87 @@ fn geolocation(location: &GeoLocation) -> Result<Geolocation, Fault> {
     })
 }
 
+/// The region of that name: what AWS's schema lists.
+fn region(name: &str) -> Result<&'static RegionPlace, Fault> {
+    RegionPlace::of(name).ok_or_else(|| {
+        let known: Vec<&str> = REGIONS.iter().map(|region| region.name).collect();
+        unfit(format!(
+            "cvc-enumeration-valid: Value '{name}' is not facet-valid with respect to enumeration '[{}]'. It must be a value from the enumeration.",
+            known.join(", ")
+        ))
+    })
+}
+
+/// What does not fit the schema of the API.
+fn unfit(what: impl std::fmt::Display) -> Fault {
+    faults::invalid_input(format!("Invalid XML ; {what}"))
+}
+
 fn geoproximity(location: &GeoProximityLocation) -> Result<Geoproximity, Fault> {
-    let invalid = || {
-        faults::invalid_input(
-            "Invalid request: Expected exactly one of [AWSRegion, LocalZoneGroup, or Coordinates] in GeoProximityLocation",
-        )
-    };
     let at = match (&location.aws_region, &location.local_zone_group, &location.coordinates) {
-        (Some(region), None, None) | (None, Some(region), None) => Location::Region(region.as_str().into()),
+        (Some(name), None, None) => Location::Region(region(name)?.name.into()),
+        (None, Some(group), None) if local_zone_group(group).is_some() => {
+            Location::Region(group.as_str().into())
+        }
+        (None, Some(group), None) => {
+            return Err(faults::invalid_input(format!("The Local Zone Group {group} is not valid.")));
+        }
         (None, None, Some(point)) => Location::Coordinates(coordinates(point)?),
-        _ => return Err(invalid()),
+        _ => {
+            return Err(faults::invalid_input(
+                "Invalid request: Expected exactly one of [AWSRegion, LocalZoneGroup, or Coordinates] in GeoProximityLocation",
+            ));
+        }
     };
-    let bias = i8::try_from(location.bias.unwrap_or_default()).map_err(|_| invalid())?;
-    Ok(Geoproximity { at, bias })
+    Ok(Geoproximity { at, bias: bias(location.bias.unwrap_or_default())? })
+}
+
+fn bias(value: i32) -> Result<i8, Fault> {
+    let facet = match value {
+        ..-99 => "minInclusive-valid: Value '{}' is not facet-valid with respect to minInclusive '-99'",
+        100.. => "maxInclusive-valid: Value '{}' is not facet-valid with respect to maxInclusive '99'",
+        _ => return Ok(value as i8),
+    };
+    Err(unfit(format!("cvc-{} for type 'Bias'.", facet.replace("{}", &value.to_string()))))
 }
 
 fn coordinates(point: &api::Coordinates) -> Result<Coordinates, Fault> {
-    let latitude = hundredths(&point.latitude, 9_000);
-    let longitude = hundredths(&point.longitude, 18_000);
-    match (latitude, longitude) {
-        (Some(latitude), Some(longitude)) => Ok(Coordinates { latitude, longitude }),
-        _ => Err(faults::invalid_input("The specified coordinates are not valid.")),
-    }
+    Ok(Coordinates {
+        latitude: hundredths(&point.latitude, 90, "Latitude")?,
+        longitude: hundredths(&point.longitude, 180, "Longitude")?,
+    })
 }
 
 /// Degrees with at most two decimal places, in hundredths.
-fn hundredths(text: &str, most: i32) -> Option<i32> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
+fn hundredths(text: &str, most: i32, kind: &str) -> Result<i32, Fault> {
+    let digits = if most < 100 { 2 } else { 3 };
+    let value = decimal(text, digits).ok_or_else(|| {
+        unfit(format!(
+            "cvc-pattern-valid: Value '{text}' is not facet-valid with respect to pattern '[-+]?[0-9]{{1,{digits}}}(\\.[0-9]{{0,2}})?' for type '{kind}'."
+        ))
+    })?;
+    if value.abs() > most * 100 {
+        return Err(faults::invalid_input(format!("{kind} must be between -{most} and {most}: {text}")));
+    }
+    Ok(value)
+}
+
+fn decimal(text: &str, digits: usize) -> Option<i32> {
+    let (negative, number) = match text.strip_prefix('-') {
+        Some(number) => (true, number),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 3 || fraction.len() > 2 || !plain(whole) || !plain(fraction) {
+    if whole.is_empty() || whole.len() > digits || fraction.len() > 2 || !plain(whole) || !plain(fraction) {
         return None;
     }
-    let value = format!("{whole}{fraction:0<2}").parse::<i32>().ok().filter(|value| *value <= most)?;
+    let value = format!("{whole}{fraction:0<2}").parse::<i32>().ok()?;
     Some(if negative { -value } else { value })
 }
 
-fn degrees(hundredths: i32) -> String {
+/// Hundredths of a degree as Route 53 writes degrees.
+pub(super) fn degrees(hundredths: i32) -> String {
     let sign = if hundredths < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", hundredths.abs() / 100, hundredths.abs() % 100)
 }
@@ -160,7 +201,7 @@ fn shown_geolocation(location: &Geolocation) -> GeoLocation {
 fn shown_geoproximity(location: &Geoproximity) -> GeoProximityLocation {
     let bias = Some(i32::from(location.bias));
     match &location.at {
-        Location::Region(name) if name.matches('-').count() > REGION_DASHES => {
+        Location::Region(name) if RegionPlace::of(name).is_none() => {
             GeoProximityLocation { local_zone_group: Some(name.to_string()), bias, ..Default::default() }
         }
         Location::Region(name) => {
@@ -179,16 +220,29 @@ fn shown_geoproximity(location: &Geoproximity) -> GeoProximityLocation {
 
 #[cfg(test)]
 mod tests {
-    use super::{degrees, hundredths};
+    use super::{bias, decimal, degrees, hundredths};
 
     #[test]
     fn degrees_have_two_places() {
-        for (text, value) in [("49.22", 4922), ("-74.0", -7400), ("7", 700), ("0.05", 5), ("-0.5", -50)] {
-            assert_eq!(hundredths(text, 9_000), Some(value), "{text}");
+        for (text, value) in
+            [("49.22", 4922), ("-74.0", -7400), ("7", 700), ("7.", 700), ("0.05", 5), ("+0.5", 50)]
+        {
+            assert_eq!(decimal(text, 2), Some(value), "{text}");
         }
-        for text in ["", "91", "1.234", "x", "--1", ".5"] {
-            assert_eq!(hundredths(text, 9_000), None, "{text}");
+        for text in ["", "1.234", "x", "--1", ".5", "100"] {
+            assert_eq!(decimal(text, 2), None, "{text}");
         }
         assert_eq!((degrees(-50), degrees(4922)), ("-0.50".to_owned(), "49.22".to_owned()));
+        let refused = |text, most, kind| hundredths(text, most, kind).expect_err("it is refused").to_string();
+        assert!(refused("40.7128", 90, "Latitude").contains(
+            "Value '40.7128' is not facet-valid with respect to pattern '[-+]?[0-9]{1,2}(\\.[0-9]{0,2})?' for type 'Latitude'."
+        ));
+        assert!(refused("180.01", 180, "Longitude").contains("Longitude must be between -180 and 180"));
+    }
+
+    #[test]
+    fn a_bias_has_two_digits() {
+        assert_eq!((bias(-99).ok(), bias(0).ok(), bias(99).ok()), (Some(-99), Some(0), Some(99)));
+        assert!(bias(100).is_err() && bias(-100).is_err());
     }
 }
