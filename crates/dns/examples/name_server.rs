@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sets = record_sets.len();
     let store = Arc::new(Store::default());
     store.update(|edit| {
-        edit.put_zone(&Zone { id: "zone".into(), name, record_sets });
+        edit.put_zone(Zone { id: "zone".into(), name, record_sets });
         edit.put_view(ViewId(0), &["zone".into()]);
         edit.put_servers([], Some(ViewId(0)));
     });

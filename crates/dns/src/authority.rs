@@ -123,8 +123,9 @@ impl Store {
 }
 
 impl Edit<'_> {
-    /// Adds a zone or replaces it as a whole.
-    pub fn put_zone(&mut self, data: &ZoneData) {
+    /// Adds a zone or replaces it as a whole. What it is made of is freed on the way, so that a large one needs little more
+    /// memory than in the end.
+    pub fn put_zone(&mut self, data: ZoneData) {
         let zone = Arc::new(Zone::compile(data, self.health));
         self.install(zone);
     }

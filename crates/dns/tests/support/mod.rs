@@ -37,7 +37,7 @@ pub fn store_of(zones: &[Zone]) -> Store {
     let store = Store::default();
     store.update(|edit| {
         let ids: Vec<Arc<str>> = zones.iter().map(|zone| Arc::clone(&zone.id)).collect();
-        zones.iter().for_each(|zone| edit.put_zone(zone));
+        zones.iter().for_each(|zone| edit.put_zone(zone.clone()));
         edit.put_view(VIEW, &ids);
         edit.put_servers([], Some(VIEW));
     });

@@ -44,7 +44,7 @@ impl NameServers {
         self.store.update(|store| {
             for edit in edits {
                 match edit {
-                    ZoneEdit::Put(zone) => store.put_zone(&zone),
+                    ZoneEdit::Put(zone) => store.put_zone(zone),
                     ZoneEdit::Remove(id) => store.remove_zone(&id),
                     ZoneEdit::Replace { zone, name, record_type, sets } => {
                         store.replace(&zone, &name, record_type, &sets);
