@@ -144,7 +144,7 @@ impl Authority {
         entropy: &mut Entropy,
     ) -> Option<Explanation> {
         let zone = self.zone(zone).filter(|zone| name.is_within(zone.apex()))?;
-        let mut why = Vec::new();
+        let mut why = vec![format!("hosted zone {} answers for {}", zone.id(), zone.apex())];
         let mut records = Vec::new();
         let mut owner = name.clone();
         let mut rcode = Rcode::NoError;

@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use enishi_fabric::dns::{Failover, Geolocation, Place, RecordType, Routing};
+use enishi_fabric::dns::{Coordinates, Failover, Geolocation, Location, Place, RecordType, Routing};
 
 use crate::authority::Authority;
 use crate::entropy::Entropy;
@@ -45,6 +45,8 @@ pub struct Chooser<'a> {
     asker: AskerSource<'a>,
     scope: u8,
     why: Option<&'a mut Vec<String>>,
+    /// Whether the account says already where the client is.
+    said_place: bool,
 }
 
 enum AskerSource<'a> {
@@ -59,7 +61,14 @@ pub type Chosen<'z> = Vec<&'z Rrset>;
 impl<'a> Chooser<'a> {
     /// For a client at an address of which `prefix` bits are known.
     pub fn new(authority: &'a Authority, entropy: &'a mut Entropy, address: IpAddr, prefix: u8) -> Self {
-        Chooser { authority, entropy, asker: AskerSource::Unknown { address, prefix }, scope: 0, why: None }
+        Chooser {
+            authority,
+            entropy,
+            asker: AskerSource::Unknown { address, prefix },
+            scope: 0,
+            why: None,
+            said_place: false,
+        }
     }
 
     /// For a client that is described, with an account of every decision.
@@ -69,7 +78,14 @@ impl<'a> Chooser<'a> {
         asker: &'a Asker,
         why: &'a mut Vec<String>,
     ) -> Self {
-        Chooser { authority, entropy, asker: AskerSource::Given(asker), scope: 0, why: Some(why) }
+        Chooser {
+            authority,
+            entropy,
+            asker: AskerSource::Given(asker),
+            scope: 0,
+            why: Some(why),
+            said_place: false,
+        }
     }
 
     /// How many bits of the client's address the choices depended on.
@@ -125,6 +141,12 @@ impl<'a> Chooser<'a> {
         if matches!(first.routing, Routing::Simple) {
             return vec![first];
         }
+        self.say(|text| {
+            let (count, policy) = (set.members.len(), policy(&first.routing));
+            let sets = if count == 1 { "set" } else { "sets" };
+            let _ =
+                write!(text, "{policy} routing between {count} record {sets} of type {}", set.record_type);
+        });
         let healthy: Vec<&Member> =
             set.members.iter().filter(|member| self.healthy(zone, member, set.record_type, depth)).collect();
         self.say_health(set, &healthy);
@@ -177,19 +199,36 @@ impl<'a> Chooser<'a> {
     ) -> Option<&'z Member> {
         let candidates = if healthy.is_empty() { all } else { healthy };
         let authority = self.authority;
-        let place = &self.locate().place;
-        let far = |member: &Member| measure(authority, place, member).unwrap_or(f64::MAX);
+        let place = self.locate().place;
+        let far = |member: &Member| measure(authority, &place, member).unwrap_or(f64::MAX);
         let chosen = candidates.iter().copied().min_by(|one, other| far(one).total_cmp(&far(other)));
-        let distance = chosen.and_then(|member| measure(authority, place, member));
-        self.say_chosen(chosen, |text, member| {
-            let _ = match (&member.routing, distance) {
-                (Routing::Latency(region), Some(micros)) => {
-                    write!(text, "least latency: {region}, {micros:.0} us")
-                }
-                (Routing::Latency(region), None) => write!(text, "the client's place is unknown: {region}"),
-                (_, Some(km)) => write!(text, "least distance with bias: {km:.0} km"),
-                (_, None) => write!(text, "the client's place is unknown"),
+        self.say(|text| {
+            let shown = candidates.iter().filter_map(|member| {
+                let (what, distance) = (resource(&member.routing)?, measure(authority, &place, member)?);
+                Some(match member.routing {
+                    Routing::Latency(_) => format!("{what} {:.1} ms", distance / 1000.0),
+                    _ => format!("{what} {distance:.0} km"),
+                })
+            });
+            let shown: Vec<String> = shown.collect();
+            let of = match chosen.map(|member| &member.routing) {
+                Some(Routing::Latency(_)) => "round trips",
+                _ => "distances with bias",
             };
+            match shown.as_slice() {
+                [] => text.push_str("nothing can be measured: the first healthy record set counts"),
+                shown => {
+                    let _ = write!(text, "{of}: {}", shown.join(", "));
+                }
+            }
+        });
+        self.say_chosen(chosen, |text, member| {
+            let known = measure(authority, &place, member).is_some();
+            text.push_str(match member.routing {
+                _ if !known => "the first one",
+                Routing::Latency(_) => "least latency",
+                _ => "nearest",
+            });
         });
         chosen
     }
@@ -227,7 +266,8 @@ impl<'a> Chooser<'a> {
     /// The smallest area around the client that has a healthy set, then larger ones, then the default; the smallest one when none
     /// is healthy.
     fn geolocation<'z>(&mut self, all: &[&'z Member], healthy: &[&'z Member]) -> Option<&'z Member> {
-        let place = &self.locate().place;
+        let place = self.locate().place;
+        let place = &place;
         let smallest = |members: &[&'z Member]| {
             let fitting =
                 members.iter().copied().filter_map(|member| Some((specificity(place, member)?, member)));
@@ -291,7 +331,7 @@ impl<'a> Chooser<'a> {
         }
         candidates.truncate(count);
         self.say(|text| {
-            let _ = write!(text, "multivalue: {count} sets");
+            let _ = write!(text, "{count} healthy sets in random order");
         });
         candidates
     }
@@ -348,6 +388,18 @@ impl<'a> Chooser<'a> {
             AskerSource::Unknown { address, prefix } => self.authority.locate(*address, *prefix),
         };
         self.scope = self.scope.max(asker.place_prefix);
+        if !self.said_place {
+            self.said_place = true;
+            self.say(|text| {
+                let _ = write!(
+                    text,
+                    "the client {}/{} is {}",
+                    asker.address,
+                    asker.prefix,
+                    shown_place(&asker.place)
+                );
+            });
+        }
         asker
     }
 
@@ -387,6 +439,53 @@ impl<'a> Chooser<'a> {
             self.say(|text| text.push_str("every record set is unhealthy, so all count as healthy"));
         }
     }
+}
+
+/// A policy's name in the guide.
+fn policy(routing: &Routing) -> &'static str {
+    match routing {
+        Routing::Simple => "simple",
+        Routing::Weighted(_) => "weighted",
+        Routing::Latency(_) => "latency",
+        Routing::Failover(_) => "failover",
+        Routing::Geolocation(_) => "geolocation",
+        Routing::Geoproximity(_) => "geoproximity",
+        Routing::Multivalue => "multivalue answer",
+        Routing::Cidr(_) => "IP-based",
+    }
+}
+
+/// What a set says about where its resource is.
+fn resource(routing: &Routing) -> Option<String> {
+    match routing {
+        Routing::Latency(region) => Some(region.to_string()),
+        Routing::Geoproximity(proximity) => {
+            let at = match &proximity.at {
+                Location::Region(region) => region.to_string(),
+                Location::Coordinates(point) => shown_point(*point),
+            };
+            Some(if proximity.bias == 0 { at } else { format!("{at} (bias {:+})", proximity.bias) })
+        }
+        _ => None,
+    }
+}
+
+fn shown_point(point: Coordinates) -> String {
+    format!("{:.2} {:.2}", f64::from(point.latitude) / 100.0, f64::from(point.longitude) / 100.0)
+}
+
+/// Where a client is, for people.
+fn shown_place(place: &Place) -> String {
+    let mut parts = Vec::new();
+    let country = place.country.as_ref().map(|country| match &place.subdivision {
+        Some(part) => format!("in {part}, {country}"),
+        None => format!("in {country}"),
+    });
+    parts.extend(country);
+    parts.extend(place.continent.as_ref().map(|continent| format!("on the continent {continent}")));
+    parts.extend(place.region.as_ref().map(|region| format!("in the region {region}")));
+    parts.extend(place.coordinates.map(|point| format!("at {}", shown_point(point))));
+    if parts.is_empty() { "at a place that nothing is known of".to_owned() } else { parts.join(", ") }
 }
 
 /// How closely a geolocation set fits a place; nothing when it does not.
