@@ -1,53 +1,28 @@
-//! Hosted zones: what the authoritative name servers answer from.
+//! Hosted zones: what users' names resolve to.
 //! [Working with hosted zones](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-working-with.html)
 //!
-//! A zone may hold a million records and a change one, so zones are no part of the program that is compared whole: they
-//! compile to [`ZoneEdit`]s. [`zones`] is everything there is; [`zone_edits`] is what a transaction changed, and costs what it
-//! touched. Applied in order, all edits of a transaction together, they leave name servers as [`zones`] of the new world
-//! would. Private zones belong to the VPC resolver and are not among them.
+//! A public zone is served by the four name servers of its delegation set. A private one is known, but served by none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use enishi_fabric::dns::{CidrCollection, Name, RecordSet, RecordType, Zone};
+use enishi_fabric::dns::{CidrCollection, Name, RecordType, Zone};
 use enishi_state::route53::{self, HostedZone, HostedZoneId, RecordSetKey};
 use enishi_state::{Delta, World};
 
-/// One step from what name servers answer to what they shall answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ZoneEdit {
-    /// A zone with everything in it; replaces what was known of it.
-    Put(Zone),
-    /// A zone is gone.
-    Remove(Arc<str>),
-    /// All there is of a name and type in a zone; none deletes them.
-    Replace {
-        /// The zone's id.
-        zone: Arc<str>,
-        /// The name.
-        name: Name,
-        /// The type.
-        record_type: RecordType,
-        /// Every record set of that name and type.
-        sets: Vec<RecordSet>,
-    },
-    /// A CIDR collection; replaces what was known of it.
-    PutCollection(CidrCollection),
-    /// A CIDR collection is gone.
-    RemoveCollection(Arc<str>),
-    /// Which zones are public, the oldest first: it is the one that counts of two with the same name.
-    Serve(Vec<Arc<str>>),
-}
+use crate::name_server;
+use crate::public_name;
+use crate::zone_edit::{NameServer, ZoneEdit};
 
-/// Everything that name servers answer from.
-pub fn zones(world: &World) -> Vec<ZoneEdit> {
+/// Every zone and collection.
+pub(crate) fn zones(world: &World) -> Vec<ZoneEdit> {
     let collections = world.all::<route53::CidrCollection>().map(collection).map(ZoneEdit::PutCollection);
-    let zones = public(world).map(|zone| ZoneEdit::Put(compile(world, zone)));
-    collections.chain(zones).chain([serve(world)]).collect()
+    let zones = world.all::<HostedZone>().map(|zone| ZoneEdit::Put(compile(world, zone)));
+    collections.chain(zones).collect()
 }
 
-/// What a transaction that changed `delta` changed of it.
-pub fn zone_edits(before: &World, after: &World, delta: &Delta) -> Vec<ZoneEdit> {
+/// What changed in zones and collections.
+pub(crate) fn edits(before: &World, after: &World, delta: &Delta) -> Vec<ZoneEdit> {
     let mut edits = Vec::new();
     for change in delta.changes::<route53::CidrCollection>(before, after) {
         match (change.before, change.after) {
@@ -59,11 +34,11 @@ pub fn zone_edits(before: &World, after: &World, delta: &Delta) -> Vec<ZoneEdit>
     let mut whole: BTreeSet<HostedZoneId> = BTreeSet::new();
     for change in delta.changes::<HostedZone>(before, after) {
         match (change.before, change.after) {
-            (None, Some(row)) if !row.is_private => {
+            (None, Some(row)) => {
                 whole.insert(row.id.clone());
                 edits.push(ZoneEdit::Put(compile(after, row)));
             }
-            (Some(row), None) if !row.is_private => {
+            (Some(row), None) => {
                 whole.insert(row.id.clone());
                 edits.push(ZoneEdit::Remove(row.id.as_str().into()));
             }
@@ -75,26 +50,66 @@ pub fn zone_edits(before: &World, after: &World, delta: &Delta) -> Vec<ZoneEdit>
         let rows = [change.before, change.after].into_iter().flatten();
         names.extend(rows.map(|row| (row.zone.clone(), row.set.name.clone(), row.set.record_type)));
     }
-    let is_public = |id: &HostedZoneId| after.get::<HostedZone>(id).is_some_and(|zone| !zone.is_private);
     for (zone, name, record_type) in names {
-        if is_public(&zone) && !whole.contains(&zone) {
+        if after.get::<HostedZone>(&zone).is_some() && !whole.contains(&zone) {
             edits.push(replace(after, &zone, name, record_type));
         }
     }
-    if !whole.is_empty() {
-        edits.push(serve(after));
-    }
     edits
+}
+
+/// Which zones each name server answers for.
+pub(crate) fn serve_all(world: &World) -> Vec<ZoneEdit> {
+    let servers: BTreeSet<u16> = public(world).flat_map(numbers).collect();
+    let serve = servers.into_iter().map(|number| serve(world, number));
+    serve.chain([serve_every(world)]).collect()
+}
+
+/// What changed of that.
+pub(crate) fn serve_edits(before: &World, after: &World, delta: &Delta) -> Vec<ZoneEdit> {
+    let mut servers = BTreeSet::new();
+    let mut zones_changed = false;
+    for change in delta.changes::<HostedZone>(before, after) {
+        let of = |row: Option<&HostedZone>| -> BTreeSet<u16> {
+            row.filter(|row| !row.is_private).into_iter().flat_map(numbers).collect()
+        };
+        let (old, new) = (of(change.before), of(change.after));
+        if change.before.is_some_and(|row| !row.is_private) != change.after.is_some_and(|row| !row.is_private)
+        {
+            zones_changed = true;
+            servers.extend(old.union(&new));
+        } else {
+            servers.extend(old.symmetric_difference(&new));
+        }
+    }
+    let serve = servers.into_iter().map(|number| serve(after, number));
+    serve.chain(zones_changed.then(|| serve_every(after))).collect()
 }
 
 fn public(world: &World) -> impl Iterator<Item = &HostedZone> {
     world.all::<HostedZone>().filter(|zone| !zone.is_private)
 }
 
-fn serve(world: &World) -> ZoneEdit {
-    let mut zones: Vec<&HostedZone> = public(world).collect();
+fn numbers(row: &HostedZone) -> impl Iterator<Item = u16> + use<'_> {
+    row.name_servers.iter().filter_map(|server| name_server::number(server))
+}
+
+fn serve(world: &World, number: u16) -> ZoneEdit {
+    let zones = world.by::<HostedZone>("name_server", &name_server::text(number));
+    ZoneEdit::Serve { server: NameServer::Route53(number), zones: ids(zones) }
+}
+
+/// Users' zones come first: whoever makes one for `amazonaws.com` wants to see it.
+fn serve_every(world: &World) -> ZoneEdit {
+    let zones = ids(public(world)).into_iter().chain(public_name::zone_ids()).collect();
+    ZoneEdit::Serve { server: NameServer::Every, zones }
+}
+
+/// The oldest first: it is the one that counts of two with the same name.
+fn ids<'w>(zones: impl Iterator<Item = &'w HostedZone>) -> Vec<Arc<str>> {
+    let mut zones: Vec<&HostedZone> = zones.collect();
     zones.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    ZoneEdit::Serve(zones.into_iter().map(|zone| zone.id.as_str().into()).collect())
+    zones.into_iter().map(|zone| zone.id.as_str().into()).collect()
 }
 
 fn compile(world: &World, row: &HostedZone) -> Zone {

@@ -28,32 +28,41 @@
 //! Tested in `tests/`: golden programs of small worlds, and properties over random ones.
 
 mod address;
+pub mod host_name;
 mod hosted_zone;
 mod instance;
 mod internet;
 mod internet_gateway;
 #[cfg(feature = "mutations")]
 mod mutation;
+mod name_server;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod planner;
+mod public_name;
 mod query_log_config;
+mod region_address;
+mod registry;
+mod resolver;
 mod resolver_endpoint;
 mod resolver_rule;
 mod route_table;
 mod security_group;
 mod subnet;
 mod vpc;
+mod zone_edit;
 
 use enishi_fabric::Program;
 use enishi_state::World;
 
-pub use hosted_zone::{ZoneEdit, zone_edits, zones};
 #[cfg(feature = "mutations")]
 pub use mutation::{Mutation, plan_with};
 pub use planner::Planner;
+pub use region_address::{region_address, region_addresses};
+pub use registry::{Delegations, ROOT_SERVER};
 pub use route_table::{RouteState, route_state};
+pub use zone_edit::{NameServer, ZoneEdit, zone_edits, zones};
 
 /// Compiles the whole world.
 pub fn plan(world: &World) -> Program {

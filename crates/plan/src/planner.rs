@@ -12,6 +12,7 @@ use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
 };
+use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::{
     QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
 };
@@ -132,6 +133,7 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
         vpcs.extend(interfaces.map(|interface| interface.vpc.clone()));
     });
     touched_by_resolver(&mut touched);
+    touched.private_zones();
     touched.vpcs
 }
 
@@ -154,6 +156,19 @@ struct Touched<'a> {
 }
 
 impl Touched<'_> {
+    /// A private zone is seen by its VPCs' resolvers. What is in it is no part of a program, so that a change of its records,
+    /// which the zone's row counts, touches no VPC.
+    fn private_zones(&mut self) {
+        for change in self.delta.changes::<HostedZone>(self.before, self.after) {
+            let vpcs = |row: Option<&HostedZone>| -> BTreeSet<VpcId> {
+                let row = row.filter(|row| row.is_private);
+                row.into_iter().flat_map(|row| &row.vpcs).map(|association| association.vpc.clone()).collect()
+            };
+            let (before, after) = (vpcs(change.before), vpcs(change.after));
+            self.vpcs.extend(before.symmetric_difference(&after).cloned());
+        }
+    }
+
     /// Attributes the touched rows of a kind, as they were and as they are, each with the world it is of.
     fn rows<R: Row>(&mut self, attribute: impl Fn(&World, &R, &mut BTreeSet<VpcId>))
     where

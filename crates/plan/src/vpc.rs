@@ -12,15 +12,13 @@ use enishi_state::ec2::{NetworkInterface, Vpc};
 use crate::internet::Link;
 use crate::network_interface::Live;
 use crate::security_group::Groups;
-use crate::{instance, internet_gateway, nat_gateway, network_acl, resolver_endpoint, route_table, subnet};
+use crate::{
+    instance, internet_gateway, nat_gateway, network_acl, resolver, resolver_endpoint, route_table, subnet,
+};
 
 /// The metadata service.
 /// [Instance metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
-
-/// The resolver's link-local address; its other one is the VPC's base plus two.
-/// [Amazon DNS server](https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html)
-const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
 /// What a VPC contributes to the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +65,7 @@ fn router(world: &World, vpc: &Vpc, live: &[Live<'_>], internet: Option<Internet
         acls: network_acl::compile(world, live),
         groups: groups.into_inner(),
         internet,
-        resolver: None,
+        resolver: resolver::compile(world, vpc).map(Arc::new),
     };
     NamespaceProgram {
         name: NamespaceName::new(vpc.id.as_str()),
@@ -90,6 +88,5 @@ fn interfaces(
 /// `enableDnsSupport`; the link-local addresses are always there.
 fn services(vpc: &Vpc, live: &[Live<'_>]) -> BTreeSet<Ipv4Addr> {
     let gateways = live.iter().filter_map(|interface| interface.subnet.gateway());
-    let resolver = vpc.primary_cidr().filter(|_| vpc.dns_support).and_then(|cidr| cidr.nth(2));
-    gateways.chain(resolver).chain([RESOLVER, METADATA]).collect()
+    gateways.chain(resolver::base_plus_two(vpc)).chain([resolver::LINK_LOCAL, METADATA]).collect()
 }

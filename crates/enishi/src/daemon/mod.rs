@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use enishi_cloud::Cloud;
 use enishi_compute::userns;
+use enishi_dns::server::Responder;
 use enishi_state::{AccountId, Caller, Region, Scope};
 use enishi_wire::Fault;
 use enishi_wire::routing::Router;
@@ -113,6 +114,7 @@ pub struct App {
     progress: watch::Receiver<Progress>,
     realised: watch::Receiver<Realised>,
     mailbox: Arc<Mailbox>,
+    names: dns::NameServers,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
     info: Info,
@@ -258,6 +260,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         progress,
         realised: reconciler.realised(),
         mailbox,
+        names: reconciler.name_servers(),
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {
@@ -270,14 +273,11 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         },
         stop,
     });
-    if let Some(names) = names {
-        let servers = reconciler.name_servers();
-        runtime.spawn(async move {
-            if let Err(error) = names.serve(servers).await {
-                tracing::error!(%error, "DNS is not answered");
-            }
-        });
-    }
+    let responder = Responder::new(reconciler.name_servers().store().clone(), None);
+    let _names = names
+        .map(|names| names.serve(&responder, runtime.handle()))
+        .transpose()
+        .context("cannot serve the DNS socket")?;
     let how = runtime.block_on(serve(listener, app.clone(), connections, stopping, || ready(listen)))?;
     reconciler.stop(how == Stop::Everything);
     runtime.shutdown_background();

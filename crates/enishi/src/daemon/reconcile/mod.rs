@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use enishi_cloud::tick::{Facts, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
-use enishi_plan::{Planner, zone_edits};
+use enishi_plan::{Delegations, Planner};
 use enishi_state::ec2::NatGateway;
 use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
@@ -88,14 +88,13 @@ impl Reconciler {
     ) -> std::io::Result<Self> {
         let (sender, realised) = watch::channel(Realised::default());
         let inbox = mailbox.clone();
-        let names = NameServers::default();
-        names.apply(enishi_plan::zones(&world));
+        let names = NameServers::new(&world, Delegations::default());
         let followed = names.clone();
         let internet = InternetSockets::default();
         let entered = internet.clone();
-        let thread = std::thread::Builder::new()
-            .name("reconcile".into())
-            .spawn(move || Thread::new(files, world, inbox, writer, runtime, sender, followed, entered).run())?;
+        let thread = std::thread::Builder::new().name("reconcile".into()).spawn(move || {
+            Thread::new(files, world, inbox, writer, runtime, sender, followed, entered).run()
+        })?;
         Ok(Reconciler { mailbox, realised, names, internet, thread })
     }
 
@@ -209,7 +208,7 @@ impl Thread {
         if let Some((world, delta)) = letter.world {
             match delta {
                 Some(delta) => {
-                    self.names.apply(zone_edits(&self.world, &world, &delta));
+                    self.names.update(&self.world, &world, &delta);
                     self.program = self.planner.update(&self.world, &world, &delta);
                 }
                 None => {
