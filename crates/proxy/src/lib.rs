@@ -1,6 +1,7 @@
-//! Services that speak HTTP inside the network: for now the instance metadata service.
+//! Services that speak HTTP inside the network: the instance metadata service, and probes of health.
 //!
 //! Each is a sans-IO `core`, which turns a request into an answer, and a `serve`, which moves bytes. Listeners are handed
 //! in: whoever owns the namespaces makes the socket in the right one.
 
+pub mod health;
 pub mod metadata;

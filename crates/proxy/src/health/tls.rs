@@ -1,0 +1,89 @@
+//! TLS towards endpoints whose certificates nobody verifies.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, ClientConnection, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+
+/// Begins TLS connections of probes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+}
+
+/// The cryptography that TLS needs is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS is not available")]
+pub struct TlsUnavailable(#[source] rustls::Error);
+
+impl TlsClient {
+    /// A client of TLS 1.2 and 1.3.
+    ///
+    /// # Errors
+    /// The provider of cryptography has no cipher suite for them.
+    pub fn new() -> Result<Self, TlsUnavailable> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let anyone = Arc::new(Anyone(provider.clone()));
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsUnavailable)?
+            .dangerous()
+            .with_custom_certificate_verifier(anyone)
+            .with_no_client_auth();
+        // Every probe is a stranger, and what endpoints would like remembered is not kept.
+        config.resumption = Resumption::disabled();
+        Ok(TlsClient { config: Arc::new(config) })
+    }
+
+    /// A connection whose handshake names the server, or nobody.
+    pub(super) fn begin(&self, name: Option<&str>) -> Result<ClientConnection, rustls::Error> {
+        // An address is never sent as a server's name (RFC 6066, section 3).
+        let nobody = ServerName::from(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let name = name.and_then(|name| ServerName::try_from(name.trim_end_matches('.').to_owned()).ok());
+        ClientConnection::new(self.config.clone(), name.unwrap_or(nobody))
+    }
+}
+
+/// Takes anyone for who they say they are: "HTTPS health checks don't validate SSL/TLS certificates, so checks don't fail even if
+/// a certificate is invalid or expired".
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
