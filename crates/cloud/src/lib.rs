@@ -16,6 +16,7 @@ mod quota;
 mod region;
 mod registry;
 mod route53;
+pub mod route53domains;
 mod service_quotas;
 pub mod sts;
 pub mod tick;
@@ -47,6 +48,7 @@ impl Cloud {
         sts::register(&mut registry);
         service_quotas::register(&mut registry);
         route53::register(&mut registry);
+        route53domains::register(&mut registry);
         Cloud { registry }
     }
 

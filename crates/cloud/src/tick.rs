@@ -17,6 +17,7 @@
 //! | NAT gateway failed, deleted | forgotten | an hour later |
 //! | Route 53 change pending | in sync | its generation is realised |
 //! | Route 53 change | forgotten | 30 days later |
+//! | domain, operation on one | see [`route53domains`] | its generation is realised, its deadline passes |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -30,7 +31,7 @@ use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::{ec2, route53};
+use crate::{ec2, route53, route53domains};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -81,6 +82,7 @@ enum Step {
     ForgetGateway(NatGatewayId),
     ChangeInSync(ChangeId),
     ForgetChange(ChangeId),
+    Domain(route53domains::Due),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -104,7 +106,8 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let gateways = ended_gateways(world).map(|(_, at)| at);
     let sessions = world.all::<Session>().map(|row| row.expires);
     let tokens = world.all::<ClientToken>().map(token_deadline);
-    instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world)).min()
+    let fixed = instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world));
+    fixed.chain(route53domains::next_deadline(world)).min()
 }
 
 /// Does everything that is due.
@@ -120,6 +123,7 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     due_instances(world, facts, found);
     due_gateways(world, facts, found);
     due_changes(world, facts, found);
+    route53domains::due(world, facts.realised_generation, now, &mut |due| found(Step::Domain(due)));
     for (row, _) in ended_instances(world).filter(|(_, at)| *at <= now) {
         found(Step::ForgetInstance(row.id.clone()));
     }
@@ -257,6 +261,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         Step::ForgetChange(id) => {
             tx.remove::<Change>(&id);
         }
+        Step::Domain(due) => route53domains::take(tx, due),
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }
