@@ -11,6 +11,7 @@
 mod arn;
 mod defaults;
 mod ec2;
+pub mod logs;
 pub mod outside;
 mod quota;
 mod region;
@@ -48,6 +49,7 @@ impl Cloud {
         sts::register(&mut registry);
         service_quotas::register(&mut registry);
         route53::register(&mut registry);
+        logs::register(&mut registry);
         route53domains::register(&mut registry);
         Cloud { registry }
     }
@@ -58,8 +60,17 @@ impl Cloud {
     }
 
     /// What the operation needs that is not in the world; see [`outside`]. `None` for nearly all.
-    pub fn wants(&self, service: &str, operation: &str, input: &Value) -> Option<Want> {
-        self.registry.wants(service, operation, input)
+    ///
+    /// # Errors
+    /// The operation's own faults, where it sees already that it will refuse.
+    pub fn wants(
+        &self,
+        read: &Read<'_>,
+        service: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Option<Want>, Fault> {
+        self.registry.wants(read, service, operation, input)
     }
 
     /// Answers an operation that only reads.

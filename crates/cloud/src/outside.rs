@@ -10,8 +10,10 @@ use enishi_fabric::dns::{Name, RecordType};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
 
+use crate::logs::event::{Job, Reply};
+
 /// What an operation needs from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Want {
     /// A fresh RSA key of 2048 bits, for `CreateKeyPair`. Making one takes about 100 ms.
     RsaKey,
@@ -19,6 +21,8 @@ pub enum Want {
     Console(InstanceId),
     /// What the name servers would answer, for `TestDNSAnswer`.
     DnsAnswer(DnsQuestion),
+    /// Work of the event store of CloudWatch Logs.
+    Logs(Job),
 }
 
 /// A question to the name servers of a hosted zone.
@@ -45,6 +49,8 @@ pub struct Supply {
     pub console: Option<Console>,
     /// The answer to [`Want::DnsAnswer`]; `None` when the name servers have no such zone, or the name is not in it.
     pub dns_answer: Option<DnsAnswer>,
+    /// The answer to [`Want::Logs`].
+    pub logs: Option<Reply>,
 }
 
 /// What the name servers would answer.

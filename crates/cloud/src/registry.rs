@@ -35,7 +35,7 @@ impl fmt::Display for Parity {
 
 type Reader = dyn Fn(&Read<'_>, Value, &Supply) -> Result<Value, Fault> + Send + Sync;
 type Writer = dyn Fn(&mut Tx<'_>, Value, &Supply) -> Result<Value, Fault> + Send + Sync;
-type Wanter = dyn Fn(Value) -> Option<Want> + Send + Sync;
+type Wanter = dyn Fn(&Read<'_>, Value) -> Result<Option<Want>, Fault> + Send + Sync;
 
 enum Handler {
     Read(Box<Reader>),
@@ -101,7 +101,7 @@ impl Registry {
         let run = move |read: &Read<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
             Ok(handler(read, O::Input::from_value(input)?, supply)?.into_value())
         };
-        let want = move |input: Value| want(O::Input::from_value(input).ok()?);
+        let want = move |_: &Read<'_>, input: Value| Ok(want(O::Input::from_value(input)?));
         self.add::<O>(Parity::Real, Handler::Read(Box::new(run)), Some(Box::new(want)));
     }
 
@@ -114,14 +114,35 @@ impl Registry {
         let run = move |tx: &mut Tx<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
             Ok(handler(tx, O::Input::from_value(input)?, supply)?.into_value())
         };
-        let want = move |input: Value| want(O::Input::from_value(input).ok()?);
+        let want = move |_: &Read<'_>, input: Value| Ok(want(O::Input::from_value(input)?));
         self.add::<O>(Parity::Real, Handler::Write(Box::new(run)), Some(Box::new(want)));
     }
 
+    /// Registers an operation that changes no rows and needs something from outside that depends on them. `prepare` refuses
+    /// what is wrong, so that nothing is done outside for a request that fails.
+    pub(crate) fn prepared<O: Served>(
+        &mut self,
+        prepare: fn(&Read<'_>, &O::Input) -> Result<Want, Fault>,
+        handler: fn(&Read<'_>, O::Input, &Supply) -> Result<O::Output, Fault>,
+    ) {
+        let run = move |read: &Read<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
+            Ok(handler(read, O::Input::from_value(input)?, supply)?.into_value())
+        };
+        let want =
+            move |read: &Read<'_>, input: Value| Ok(Some(prepare(read, &O::Input::from_value(input)?)?));
+        self.add::<O>(Parity::Real, Handler::Read(Box::new(run)), Some(Box::new(want)));
+    }
+
     /// What the operation needs from outside to carry this request out.
-    pub(crate) fn wants(&self, service: &str, operation: &str, input: &Value) -> Option<Want> {
-        let want = self.entry(service, operation)?.want.as_ref()?;
-        want(input.clone())
+    pub(crate) fn wants(
+        &self,
+        read: &Read<'_>,
+        service: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Option<Want>, Fault> {
+        let want = self.entry(service, operation).and_then(|entry| entry.want.as_ref());
+        want.map_or(Ok(None), |want| want(read, input.clone()))
     }
 
     /// Whether the operation changes rows, and so needs the single writer.

@@ -551,11 +551,11 @@ fn console_output_comes_from_outside() {
     let mut lab = Lab::new();
     let id = lab.running();
     let input = GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() }.into_value();
-    let wanted = lab.h.cloud.wants("ec2", ops::GetConsoleOutput::NAME, &input);
-    assert_eq!(wanted, Some(Want::Console(lab.row(&id).id.clone())));
+    let read = Read { world: &lab.h.world, caller: &lab.h.caller, now: lab.h.now };
+    let wanted = lab.h.cloud.wants(&read, "ec2", ops::GetConsoleOutput::NAME, &input);
+    assert_eq!(wanted, Ok(Some(Want::Console(lab.row(&id).id.clone()))));
     let console = Console { output: b"Linux\n".to_vec(), written: lab.h.now };
     let supply = Supply { console: Some(console), ..Default::default() };
-    let read = Read { world: &lab.h.world, caller: &lab.h.caller, now: lab.h.now };
     let output = lab.h.cloud.dispatch_read_with(&read, "ec2", "GetConsoleOutput", input, &supply).unwrap();
     let output = <ops::GetConsoleOutput as Operation>::Output::from_value(output).unwrap();
     assert_eq!(output.output.as_deref(), Some("TGludXgK"));

@@ -12,7 +12,7 @@ use enishi_api::ec2::{
     KeyPair, ops,
 };
 use enishi_cloud::outside::{Supply, Want};
-use enishi_state::Tx;
+use enishi_state::{Read, Tx};
 use enishi_wire::{Blob, Fault, Operation, Shape};
 use harness::{Harness, text};
 
@@ -86,8 +86,9 @@ fn public_key(h: &mut Harness, name: &str) -> String {
 fn rsa_keys_come_from_outside_as_pkcs1() {
     let mut h = Harness::new();
     let input = request("web", "rsa", "pem");
-    let wanted = h.cloud.wants("ec2", ops::CreateKeyPair::NAME, &input.clone().into_value());
-    assert_eq!(wanted, Some(Want::RsaKey));
+    let read = Read { world: &h.world, caller: &h.caller, now: h.now };
+    let wanted = h.cloud.wants(&read, "ec2", ops::CreateKeyPair::NAME, &input.clone().into_value());
+    assert_eq!(wanted, Ok(Some(Want::RsaKey)));
     let pkcs8 = rsa_key();
     let supply = Supply { rsa_key: Some(pkcs8.clone()), ..Default::default() };
     let made = create(&mut h, input, &supply).unwrap();
@@ -113,7 +114,8 @@ fn rsa_keys_come_from_outside_as_pkcs1() {
 fn ed25519_keys_are_made_of_entropy_in_openssh_s_format() {
     let mut h = Harness::new();
     let input = request("web", "ed25519", "pem");
-    assert_eq!(h.cloud.wants("ec2", "CreateKeyPair", &input.clone().into_value()), None);
+    let read = Read { world: &h.world, caller: &h.caller, now: h.now };
+    assert_eq!(h.cloud.wants(&read, "ec2", "CreateKeyPair", &input.clone().into_value()), Ok(None));
     let made = h.ok::<ops::CreateKeyPair>(input);
     let material = made.key_material.unwrap();
     assert!(material.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"));

@@ -262,3 +262,21 @@ pub(super) fn no_such_log_group() -> Fault {
     )
     .with_status(404)
 }
+
+/// `QueryLoggingConfigAlreadyExists`
+pub(super) fn query_logging_config_already_exists() -> Fault {
+    Fault::new(
+        "QueryLoggingConfigAlreadyExists",
+        "A query logging configuration already exists for this hosted zone.",
+    )
+    .with_status(409)
+}
+
+/// `InsufficientCloudWatchLogsResourcePolicy`
+pub(super) fn insufficient_log_policy() -> Fault {
+    Fault::new(
+        "InsufficientCloudWatchLogsResourcePolicy",
+        "The resource policy that you're using for Route 53 query logging doesn't grant Route 53 sufficient permission \
+         to create a log stream in the specified log group.",
+    )
+}

@@ -19,8 +19,8 @@ use enishi_wire::Fault;
 
 use super::page::{self, Page};
 use super::{
-    bare, change, delegation_set, faults, fresh_id, fresh_uuid, limit, location, name_server, own_zone, tag,
-    vpc_association,
+    bare, change, delegation_set, faults, fresh_id, fresh_uuid, limit, location, name_server, own_zone,
+    query_logging, tag, vpc_association,
 };
 use crate::registry::Registry;
 
@@ -209,6 +209,7 @@ fn delete_hosted_zone(
         tx.remove::<RecordSet>(&key);
     }
     tag::remove_all(tx, "hostedzone", zone.id.as_str());
+    query_logging::remove_of_zone(tx, &zone.id);
     tx.remove::<HostedZone>(&zone.id);
     Ok(DeleteHostedZoneResponse { change_info: change::begin(tx, None) })
 }

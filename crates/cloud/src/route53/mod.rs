@@ -5,8 +5,7 @@
 //! from; [`crate::tick`] moves changes on. Route 53 is global: rows belong to an account.
 //!
 //! Refused with a clear error for now: health checks and what depends on them, routing by latency and
-//! by geography, traffic policies, DNSSEC (`docs/route53.md`). Query logging needs CloudWatch Logs, which does not exist yet,
-//! so that no log group can be named. Tested in `tests/route53.rs`.
+//! by geography, traffic policies, DNSSEC (`docs/route53.md`). Tested in `tests/route53.rs`.
 
 mod change;
 mod cidr_collection;
@@ -34,6 +33,7 @@ use crate::registry::Registry;
 
 pub(crate) use change::{next_to_forget, settle, to_forget};
 pub(crate) use hosted_zone::create_for_domain;
+pub use query_logging::destination as query_log_destination;
 
 pub(crate) fn register(on: &mut Registry) {
     change::register(on);

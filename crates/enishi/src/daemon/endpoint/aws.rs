@@ -55,7 +55,12 @@ async fn carry_out(
     operation: &'static str,
     input: Value,
 ) -> Result<Value, Fault> {
-    let supply = supply(app, app.cloud.wants(service, operation, &input)).await?;
+    let want = {
+        let world = app.writer.newest().load_full();
+        let read = Read { world: &world, caller: &caller, now: clock::now() };
+        app.cloud.wants(&read, service, operation, &input)?
+    };
+    let supply = supply(app, want).await?;
     if app.cloud.is_write(service, operation) {
         return write(app, caller, service, operation, input, supply).await;
     }
