@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::Value;
 
-use crate::daemon::{Auth, DataDir};
+use crate::daemon::{Auth, DataDir, PlaceFiles};
 use client::Endpoint;
 use output::{Output, Shown};
 
@@ -115,6 +115,8 @@ struct UpArgs {
     /// Address and port to answer DNS on [default: 127.0.0.1:5353, if it is free]
     #[arg(long, value_name = "ADDRESS")]
     dns: Option<SocketAddr>,
+    #[command(flatten)]
+    places: PlaceFiles,
     #[command(flatten)]
     data: DataDirArgs,
     /// Return as soon as the daemon answers, and let it run on

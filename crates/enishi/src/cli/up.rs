@@ -78,7 +78,7 @@ pub fn up(args: &UpArgs, output: Output) -> anyhow::Result<ExitCode> {
         access_keys.insert("test".to_owned(), "test".to_owned());
     }
     let options =
-        Options { listen: args.listen, dns: args.dns, auth: args.auth, access_keys, mode, keeper_socket };
+        Options { listen: args.listen, dns: args.dns, places: args.places.clone(), auth: args.auth, access_keys, mode, keeper_socket };
     daemon::run(&data_dir, &options, |listen| {
         // Nobody may be listening to us; that is no reason not to serve.
         let _ = announce(listen, output);
@@ -139,6 +139,7 @@ pub fn detach(args: &UpArgs, path: &Path) -> anyhow::Result<SocketAddr> {
     if let Some(dns) = args.dns {
         command.arg("--dns").arg(dns.to_string());
     }
+    command.args(args.places.arguments());
     if !keys.is_empty() {
         // Not as arguments, which every user of the machine can read.
         command.env("ENISHI_ACCESS_KEYS", keys.join(","));

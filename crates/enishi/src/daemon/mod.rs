@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+pub use dns::PlaceFiles;
 pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
@@ -60,6 +61,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where it answers DNS; without one, at the usual place if that is free.
     pub dns: Option<SocketAddr>,
+    /// What says where clients are.
+    pub places: PlaceFiles,
     /// Which callers it believes.
     pub auth: Auth,
     /// The access keys that strict mode knows besides those of STS sessions: secrets by id.
@@ -232,6 +235,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let listen = listener.local_addr().context("cannot tell where the daemon listens")?;
     let file = data_dir.store_file();
     let names = listen_for_names(options.dns)?;
+    let places = dns::Places::read(&options.places)?;
     let (store, world) = Store::open(&file)?;
     let world = Arc::new(world);
     let journal = Journal::start(store, Box::new(move || Store::open(&file)), world.clone())
@@ -252,6 +256,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let reconciler =
         Reconciler::start(keeper, world, mailbox.clone(), writer.clone(), runtime.handle().clone())
             .context("cannot start a thread")?;
+    places.install(reconciler.name_servers().store());
     let (stop, stopping) = watch::channel(None);
     let app = Arc::new(App {
         cloud: Cloud::new(),

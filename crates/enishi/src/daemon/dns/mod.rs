@@ -5,7 +5,9 @@
 //! user's own programs (`enishi up --dns ADDRESS`) stands for all name servers, as a resolver that follows every delegation
 //! would see them.
 
+mod answer;
 mod listener;
+mod places;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use enishi_plan::{Delegations, NameServer, ZoneEdit, zone_edits, zones};
 use enishi_state::{Delta, World};
 
 pub use listener::Listener;
+pub use places::{PlaceFiles, Places};
 
 /// Where name service is offered unless the user says otherwise.
 pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5353);
