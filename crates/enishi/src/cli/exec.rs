@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use enishi_compute::{Client, ErrorKind, ExecSpec, Stdio, Target};
+use enishi_fabric::NamespaceName;
 use serde_json::{Value, json};
 
 use super::client::Endpoint;
@@ -154,7 +155,8 @@ impl Place {
         if let Ok(term) = std::env::var("TERM") {
             env.insert("TERM".to_owned(), term);
         }
-        ExecSpec { target, argv: command.to_vec(), env, cwd: None, resolv_conf: None }
+        let resolv_conf = resolv_conf(&self.target);
+        ExecSpec { target, argv: command.to_vec(), env, cwd: None, resolv_conf }
     }
 
     fn hint(&self) -> String {
@@ -162,6 +164,16 @@ impl Place {
             crate::daemon::Target::Instance(id) => format!("cannot run a command in {id}"),
             crate::daemon::Target::Namespace(name) => format!("cannot run a command in {name}"),
         }
+    }
+}
+
+/// On the internet, a public resolver of it; an instance has its own, and a router resolves nothing.
+fn resolv_conf(target: &crate::daemon::Target) -> Option<String> {
+    match target {
+        crate::daemon::Target::Namespace(name) if name == NamespaceName::internet().as_str() => {
+            Some(format!("nameserver {}\n", crate::daemon::PUBLIC_RESOLVER))
+        }
+        _ => None,
     }
 }
 

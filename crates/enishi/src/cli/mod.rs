@@ -3,6 +3,8 @@
 mod client;
 mod doctor;
 mod exec;
+mod mail;
+mod names;
 mod output;
 mod terminal;
 mod tour;
@@ -91,6 +93,8 @@ enum Command {
     Trace(TraceArgs),
     /// Show what there is
     Show(ShowArgs),
+    /// Read the domain registrar's mail, and follow the link in it
+    Mail(mail::MailArgs),
     /// Show how the daemon is
     Status,
     /// Check what this machine can do, and say what is missing and what that costs
@@ -115,6 +119,13 @@ struct UpArgs {
     /// Address and port to answer DNS on [default: 127.0.0.1:5353, if it is free]
     #[arg(long, value_name = "ADDRESS")]
     dns: Option<SocketAddr>,
+    /// A domain that the registry delegates to its public hosted zone although nobody registered it here, or `all`; may be
+    /// repeated
+    #[arg(long, value_name = "DOMAIN")]
+    delegate: Vec<names::Delegated>,
+    /// Let VPC resolvers ask this machine's name servers for what the simulated internet does not have
+    #[arg(long)]
+    host_dns: bool,
     #[command(flatten)]
     places: PlaceFiles,
     #[command(flatten)]
@@ -208,6 +219,7 @@ fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Exec(args) => Ok(exec::exec(&endpoint, &args, output)),
         Command::Trace(args) => trace(&endpoint, &args, output),
         Command::Show(args) => show(&endpoint, &args, output),
+        Command::Mail(args) => mail::mail(&endpoint, &args, output),
         Command::Status => status(&endpoint, output),
         Command::Doctor(args) => doctor::doctor(&endpoint, &args.path(), output),
         Command::Reset => reset(&endpoint, output),

@@ -17,9 +17,9 @@ use nix::unistd::{Pid, dup2_stdout, setsid};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
-use super::UpArgs;
 use super::client::Endpoint;
 use super::output::Output;
+use super::{UpArgs, names};
 use crate::daemon::{self, DataDir, Options};
 
 /// The longest path that a Unix socket can have, the final zero not counted.
@@ -77,8 +77,17 @@ pub fn up(args: &UpArgs, output: Output) -> anyhow::Result<ExitCode> {
     if access_keys.is_empty() {
         access_keys.insert("test".to_owned(), "test".to_owned());
     }
-    let options =
-        Options { listen: args.listen, dns: args.dns, places: args.places.clone(), auth: args.auth, access_keys, mode, keeper_socket };
+    let options = Options {
+        listen: args.listen,
+        dns: args.dns,
+        delegations: names::delegations(&args.delegate),
+        host_name_servers: if args.host_dns { names::host_name_servers()? } else { Vec::new() },
+        places: args.places.clone(),
+        auth: args.auth,
+        access_keys,
+        mode,
+        keeper_socket,
+    };
     daemon::run(&data_dir, &options, |listen| {
         // Nobody may be listening to us; that is no reason not to serve.
         let _ = announce(listen, output);
@@ -140,6 +149,12 @@ pub fn detach(args: &UpArgs, path: &Path) -> anyhow::Result<SocketAddr> {
         command.arg("--dns").arg(dns.to_string());
     }
     command.args(args.places.arguments());
+    for domain in &args.delegate {
+        command.arg("--delegate").arg(domain.to_string());
+    }
+    if args.host_dns {
+        command.arg("--host-dns");
+    }
     if !keys.is_empty() {
         // Not as arguments, which every user of the machine can read.
         command.env("ENISHI_ACCESS_KEYS", keys.join(","));

@@ -15,6 +15,7 @@ mod dns;
 mod endpoint;
 mod journal;
 mod metadata;
+mod outbox;
 mod reconcile;
 mod store;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use anyhow::Context;
 use enishi_cloud::Cloud;
 use enishi_compute::userns;
 use enishi_dns::server::Responder;
+use enishi_plan::Delegations;
 use enishi_state::{AccountId, Caller, Region, Scope};
 use enishi_wire::Fault;
 use enishi_wire::routing::Router;
@@ -39,10 +41,11 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-pub use dns::PlaceFiles;
+pub use dns::{PUBLIC_RESOLVER, PlaceFiles};
 pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
+use dns::{NameServers, Resolution};
 use journal::{Journal, Progress};
 use reconcile::{Mailbox, Realised, Reconciler};
 use store::Store;
@@ -61,6 +64,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where it answers DNS; without one, at the usual place if that is free.
     pub dns: Option<SocketAddr>,
+    /// Domains that are registered elsewhere.
+    pub delegations: Delegations,
+    /// Name servers of the machine that VPC resolvers may ask; as a rule none.
+    pub host_name_servers: Vec<SocketAddr>,
     /// What says where clients are.
     pub places: PlaceFiles,
     /// Which callers it believes.
@@ -253,10 +260,20 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         socket: options.keeper_socket.clone(),
         data_dir: data_dir.path().to_owned(),
     };
-    let reconciler =
-        Reconciler::start(keeper, world, mailbox.clone(), writer.clone(), runtime.handle().clone())
-            .context("cannot start a thread")?;
-    places.install(reconciler.name_servers().store());
+    let name_servers = NameServers::new(&world, options.delegations.clone());
+    let resolution =
+        Resolution::start(name_servers.clone(), options.host_name_servers.clone(), runtime.handle())
+            .context("cannot resolve names")?;
+    let reconciler = Reconciler::start(
+        keeper,
+        world,
+        mailbox.clone(),
+        writer.clone(),
+        resolution,
+        runtime.handle().clone(),
+    )
+    .context("cannot start a thread")?;
+    places.install(name_servers.store());
     let (stop, stopping) = watch::channel(None);
     let app = Arc::new(App {
         cloud: Cloud::new(),
@@ -265,7 +282,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         progress,
         realised: reconciler.realised(),
         mailbox,
-        names: reconciler.name_servers(),
+        names: name_servers.clone(),
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {
@@ -278,7 +295,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         },
         stop,
     });
-    let responder = Responder::new(reconciler.name_servers().store().clone(), None);
+    let responder = Responder::new(name_servers.store().clone(), None);
     let _names = names
         .map(|names| names.serve(&responder, runtime.handle()))
         .transpose()

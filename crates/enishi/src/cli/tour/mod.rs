@@ -113,6 +113,8 @@ impl OwnDaemon {
         let args = super::UpArgs {
             listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
             dns: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
+            delegate: Vec::new(),
+            host_dns: false,
             places: crate::daemon::PlaceFiles::default(),
             data: super::DataDirArgs { data_dir: Some(directory.clone()) },
             detach: true,

@@ -8,6 +8,7 @@
 mod answer;
 mod listener;
 mod places;
+mod resolution;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use enishi_state::{Delta, World};
 
 pub use listener::Listener;
 pub use places::{PlaceFiles, Places};
+pub use resolution::{PUBLIC_RESOLVER, Resolution};
 
 /// Where name service is offered unless the user says otherwise.
 pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5353);

@@ -1,23 +1,19 @@
 //! The metadata service's listeners: one in each VPC's router.
-//!
-//! A listener is bound by the thread that visits namespaces and belongs to its namespace from then on; who serves it runs
-//! where everything asynchronous does.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use enishi_fabric::Program;
 use enishi_fabric::program::Role;
-use enishi_fabric::{NamespaceName, Program};
-use enishi_kernel::{Backend, Namespaces};
+use enishi_kernel::Backend;
 use enishi_proxy::metadata::core::Tokens;
 use enishi_proxy::metadata::serve::serve;
 use enishi_state::Entropy;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
 use super::keeper::KeptNamespaces;
+use super::listening::{Listening, Place, ServingTask, inside};
 use crate::daemon::metadata::lookup;
 use crate::daemon::writer::{Newest, SystemEntropy};
 
@@ -29,7 +25,7 @@ pub struct MetadataService {
     runtime: Handle,
     newest: Newest,
     tokens: Arc<Tokens>,
-    serving: BTreeMap<NamespaceName, JoinHandle<()>>,
+    listening: Listening<ServingTask>,
 }
 
 impl MetadataService {
@@ -37,60 +33,47 @@ impl MetadataService {
     pub fn new(runtime: Handle, newest: Newest) -> Self {
         let mut secret = [0u8; 32];
         SystemEntropy.fill(&mut secret);
-        MetadataService { runtime, newest, tokens: Arc::new(Tokens::new(&secret)), serving: BTreeMap::new() }
+        let tokens = Arc::new(Tokens::new(&secret));
+        MetadataService { runtime, newest, tokens, listening: Listening::new("metadata service") }
     }
 
     /// Listens in every router of the program and nowhere else. Answers what failed.
     pub fn follow(&mut self, program: &Program, backend: &mut Backend<KeptNamespaces>) -> Vec<String> {
-        self.serving.retain(|name, task| {
-            let stays = program.namespaces.contains_key(name) && !task.is_finished();
-            if !stays {
-                task.abort();
-            }
-            stays
-        });
-        let mut errors = Vec::new();
-        for (name, namespace) in &program.namespaces {
-            let Role::Router(router) = &namespace.role else { continue };
-            if self.serving.contains_key(name) || !router.services.contains(ADDRESS.ip()) {
-                continue;
-            }
-            match bind(name, backend) {
-                Ok(listener) => {
-                    let task = self.serve(router.origin.resource.to_string(), listener);
-                    self.serving.insert(name.clone(), task);
-                }
-                Err(error) => errors.push(format!("{name}: metadata service: {error}")),
-            }
-        }
-        errors
-    }
-
-    fn serve(&self, vpc: String, listener: TcpListener) -> JoinHandle<()> {
-        let newest = self.newest.clone();
-        let find = Arc::new(move |address: Ipv4Addr| lookup(&newest.load(), &vpc, address));
-        let tokens = self.tokens.clone();
-        self.runtime.spawn(async move {
-            if let Err(error) = serve(listener, tokens, find).await {
-                tracing::warn!(%error, "the metadata service of a VPC ended");
-            }
+        let routers = program.namespaces.values().filter(
+            |namespace| matches!(&namespace.role, Role::Router(router) if router.services.contains(ADDRESS.ip())),
+        );
+        let place = |name: &enishi_fabric::NamespaceName| Place {
+            namespace: name.clone(),
+            addresses: BTreeSet::from([*ADDRESS.ip()]),
+        };
+        let wanted: BTreeSet<Place> = routers.map(|namespace| place(&namespace.name)).collect();
+        let (runtime, newest, tokens) = (&self.runtime, &self.newest, &self.tokens);
+        self.listening.follow(&wanted, |place| {
+            let listener = inside(&place.namespace, backend, bind)?;
+            // A router is called by its VPC's id.
+            let vpc = place.namespace.to_string();
+            Ok(start(runtime, newest.clone(), tokens.clone(), vpc, listener))
         })
     }
 }
 
-impl Drop for MetadataService {
-    fn drop(&mut self) {
-        for task in self.serving.values() {
-            task.abort();
-        }
-    }
+fn bind() -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(ADDRESS)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
-fn bind(name: &NamespaceName, backend: &mut Backend<KeptNamespaces>) -> std::io::Result<TcpListener> {
-    let namespace = backend.namespaces().open(name)?;
-    backend.visitor().visit(namespace.as_fd(), || {
-        let listener = TcpListener::bind(ADDRESS)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    })
+fn start(
+    runtime: &Handle,
+    newest: Newest,
+    tokens: Arc<Tokens>,
+    vpc: String,
+    listener: TcpListener,
+) -> ServingTask {
+    let find = Arc::new(move |address: Ipv4Addr| lookup(&newest.load(), &vpc, address));
+    ServingTask(runtime.spawn(async move {
+        if let Err(error) = serve(listener, tokens, find).await {
+            tracing::warn!(%error, "the metadata service of a VPC ended");
+        }
+    }))
 }

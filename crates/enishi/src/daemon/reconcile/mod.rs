@@ -11,6 +11,7 @@ mod instances;
 mod internet;
 mod keeper;
 mod launch;
+mod listening;
 mod mailbox;
 mod metadata;
 
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use enishi_cloud::tick::{Facts, needs_tick, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
-use enishi_plan::{Delegations, Planner};
+use enishi_plan::Planner;
 use enishi_state::ec2::NatGateway;
 use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
@@ -30,7 +31,7 @@ pub use internet::InternetSockets;
 pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 
-use super::dns::NameServers;
+use super::dns::Resolution;
 use super::writer::Writer;
 use super::{clock, daemon_caller};
 use instances::Instances;
@@ -72,7 +73,6 @@ pub struct Realised {
 pub struct Reconciler {
     mailbox: Arc<Mailbox>,
     realised: watch::Receiver<Realised>,
-    names: NameServers,
     internet: InternetSockets,
     thread: std::thread::JoinHandle<()>,
 }
@@ -84,23 +84,31 @@ impl Reconciler {
         world: Arc<World>,
         mailbox: Arc<Mailbox>,
         writer: Writer,
+        resolution: Resolution,
         runtime: Handle,
     ) -> std::io::Result<Self> {
         let (sender, realised) = watch::channel(Realised::default());
-        let inbox = mailbox.clone();
-        let names = NameServers::new(&world, Delegations::default());
-        let followed = names.clone();
         let internet = InternetSockets::default();
-        let entered = internet.clone();
-        let thread = std::thread::Builder::new().name("reconcile".into()).spawn(move || {
-            Thread::new(files, world, inbox, writer, runtime, sender, followed, entered).run()
-        })?;
-        Ok(Reconciler { mailbox, realised, names, internet, thread })
-    }
-
-    /// The name servers that follow the newest world.
-    pub fn name_servers(&self) -> NameServers {
-        self.names.clone()
+        let planner = Planner::new(&world);
+        let thread = Thread {
+            files,
+            mailbox: mailbox.clone(),
+            writer,
+            runtime,
+            realised: sender,
+            world,
+            program: planner.program().clone(),
+            planner,
+            resolution,
+            internet: internet.clone(),
+            machine: None,
+            failures: 0,
+            audit_at: Instant::now() + PERIOD,
+            in_force: 0,
+            caller: daemon_caller(),
+        };
+        let thread = std::thread::Builder::new().name("reconcile".into()).spawn(move || thread.run())?;
+        Ok(Reconciler { mailbox, realised, internet, thread })
     }
 
     /// Sockets of the simulated internet.
@@ -138,7 +146,7 @@ struct Thread {
     world: Arc<World>,
     planner: Planner,
     program: Program,
-    names: NameServers,
+    resolution: Resolution,
     internet: InternetSockets,
     machine: Option<Machine>,
     failures: u32,
@@ -150,38 +158,6 @@ struct Thread {
 }
 
 impl Thread {
-    fn new(
-        files: KeeperFiles,
-        world: Arc<World>,
-        mailbox: Arc<Mailbox>,
-        writer: Writer,
-        runtime: Handle,
-        realised: watch::Sender<Realised>,
-        names: NameServers,
-        internet: InternetSockets,
-    ) -> Self {
-        let planner = Planner::new(&world);
-        let program = planner.program().clone();
-        let audit_at = Instant::now() + PERIOD;
-        Thread {
-            files,
-            mailbox,
-            writer,
-            runtime,
-            realised,
-            world,
-            planner,
-            program,
-            names,
-            internet,
-            machine: None,
-            failures: 0,
-            audit_at,
-            in_force: 0,
-            caller: daemon_caller(),
-        }
-    }
-
     fn run(mut self) {
         loop {
             let errors = self.round();
@@ -208,11 +184,11 @@ impl Thread {
         if let Some((world, delta)) = letter.world {
             match delta {
                 Some(delta) => {
-                    self.names.update(&self.world, &world, &delta);
+                    self.resolution.update(&self.world, &world, &delta);
                     self.program = self.planner.update(&self.world, &world, &delta);
                 }
                 None => {
-                    self.names.replace(&self.world, &world);
+                    self.resolution.replace(&self.world, &world);
                     self.planner = Planner::new(&world);
                     self.program = self.planner.program().clone();
                 }
