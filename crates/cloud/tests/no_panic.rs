@@ -187,7 +187,7 @@ impl Random {
                     _ => *self.pick(INTEGERS),
                 };
                 Value::Int(value.clamp(
-                    shape.min.unwrap_or(value),
+                    shape.min.unwrap_or(i64::MIN),
                     shape.max.unwrap_or(i64::MAX).max(shape.min.unwrap_or(0)),
                 ))
             }
