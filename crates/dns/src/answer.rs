@@ -307,7 +307,7 @@ fn node_name(node: &Node) -> &[u8] {
 }
 
 /// The sets that answer a type: its own, else `CNAME`'s; any for `ANY`.
-fn matching(node: &Node, record_type: RecordType) -> Option<&Set> {
+pub(crate) fn matching(node: &Node, record_type: RecordType) -> Option<&Set> {
     if record_type == RecordType::ANY {
         return node.set(RecordType::CNAME).or(node.sets().first());
     }
@@ -315,7 +315,7 @@ fn matching(node: &Node, record_type: RecordType) -> Option<&Set> {
 }
 
 /// The name to go on with when the answer so far is a `CNAME`.
-fn next_name<'z>(set: &Set, asked: RecordType, chosen: &[&'z Rrset]) -> Option<&'z [u8]> {
+pub(crate) fn next_name<'z>(set: &Set, asked: RecordType, chosen: &[&'z Rrset]) -> Option<&'z [u8]> {
     if set.record_type != RecordType::CNAME || matches!(asked, RecordType::CNAME | RecordType::ANY) {
         return None;
     }

@@ -71,6 +71,18 @@ impl<'a> Chooser<'a> {
         }
     }
 
+    /// For a client that is described.
+    pub fn described(authority: &'a Authority, entropy: &'a mut Entropy, asker: &'a Asker) -> Self {
+        Chooser {
+            authority,
+            entropy,
+            asker: AskerSource::Given(asker),
+            scope: 0,
+            why: None,
+            said_place: false,
+        }
+    }
+
     /// For a client that is described, with an account of every decision.
     pub fn explaining(
         authority: &'a Authority,

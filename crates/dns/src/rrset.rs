@@ -12,7 +12,7 @@ pub const QUESTION_POINTER: [u8; 2] = [0xc0, 12];
 const MOST_RECORDS: usize = 4096;
 
 /// Records of one owner and type, each with a pointer to the question for its owner: the answer to most queries, ready to copy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rrset {
     wire: Box<[u8]>,
     count: u16,

@@ -65,8 +65,10 @@ pub struct Limits {
     pub depth: u32,
     /// `CNAME`s followed in one answer.
     pub aliases: usize,
-    /// Questions that are being resolved at a time; further ones get no answer.
+    /// Questions that are being resolved at a time; further ones fail.
     pub concurrent: usize,
+    /// Queries of clients that wait for an answer at a time; further ones are not heard.
+    pub waiting: usize,
 }
 
 impl Default for Limits {
@@ -87,6 +89,7 @@ impl Default for Limits {
             depth: 4,
             aliases: 12,
             concurrent: 4_096,
+            waiting: 16_384,
         }
     }
 }

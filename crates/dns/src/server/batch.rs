@@ -7,9 +7,12 @@
 
 use std::io::{self, PipeReader};
 use std::mem::{size_of, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
+
+use super::Said;
+use crate::resolver::Pending;
 
 /// Datagrams taken at once.
 const BATCH: usize = 32;
@@ -95,20 +98,34 @@ impl Batch {
         Ok(())
     }
 
-    /// Lets `respond(query, client, server, out)` answer every datagram; it says whether there is an answer.
+    /// Lets `respond(query, client, server, out)` answer every datagram; `later` gets the answers that are not there yet, with the
+    /// way back.
     pub(super) fn answer(
         &mut self,
-        mut respond: impl FnMut(&[u8], IpAddr, Option<IpAddr>, &mut Vec<u8>) -> bool,
+        mut respond: impl FnMut(&[u8], SocketAddr, Option<IpAddr>, &mut Vec<u8>) -> Said,
+        mut later: impl FnMut(Pending, WayBack),
     ) {
         for slot in self.slots.iter_mut().take(self.filled) {
-            let Some((client, port)) = peer(&slot.peer) else { continue };
+            let Some(client) = peer(&slot.peer) else { continue };
             // No query comes from port 0, and nothing sent there arrives.
-            if port == 0 {
+            if client.port() == 0 {
                 continue;
             }
             let server = destination(&mut slot.control, slot.control_length);
             let query = slot.query.get(..slot.length).unwrap_or_default();
-            slot.has_answer = respond(query, client, server, &mut slot.answer);
+            match respond(query, client, server, &mut slot.answer) {
+                Said::Answer => slot.has_answer = true,
+                Said::Nothing => {}
+                Said::Later(pending) => {
+                    let way_back = WayBack {
+                        peer: slot.peer,
+                        peer_length: slot.peer_length,
+                        control: slot.control,
+                        control_length: slot.control_length,
+                    };
+                    later(pending, way_back);
+                }
+            }
         }
     }
 
@@ -144,6 +161,28 @@ impl Batch {
     }
 }
 
+/// How an answer gets to its client when the batch is long gone.
+#[derive(Clone, Copy)]
+pub(super) struct WayBack {
+    peer: libc::sockaddr_storage,
+    peer_length: libc::socklen_t,
+    control: Control,
+    control_length: usize,
+}
+
+impl WayBack {
+    /// Sends an answer. What the socket's buffer has no room for is lost, as datagrams are.
+    pub(super) fn send(mut self, socket: &UdpSocket, answer: &mut [u8]) {
+        let mut vector = libc::iovec { iov_base: answer.as_mut_ptr().cast(), iov_len: answer.len() };
+        let peer = (&raw mut self.peer).cast();
+        let control = self.control.0.as_mut_ptr();
+        let header = header(peer, self.peer_length, &mut vector, control, self.control_length);
+        // SAFETY: every pointer in the header is into `self`, `vector` or `answer`, which live through the call; the kernel only
+        // reads what they point to.
+        unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header.msg_hdr, libc::MSG_DONTWAIT) };
+    }
+}
+
 fn header(
     peer: *mut libc::c_void,
     peer_length: libc::socklen_t,
@@ -165,19 +204,19 @@ fn header(
 }
 
 /// The sender's address and port.
-fn peer(storage: &libc::sockaddr_storage) -> Option<(IpAddr, u16)> {
+fn peer(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match i32::from(storage.ss_family) {
         libc::AF_INET => {
             // SAFETY: the family says which type the kernel wrote; sockaddr_storage is at least as large and as aligned.
             let address = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-            Some((IpAddr::V4(ip), u16::from_be(address.sin_port)))
+            Some(SocketAddr::new(IpAddr::V4(ip), u16::from_be(address.sin_port)))
         }
         libc::AF_INET6 => {
             // SAFETY: as above.
             let address = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
             let ip = IpAddr::V6(Ipv6Addr::from(address.sin6_addr.s6_addr)).to_canonical();
-            Some((ip, u16::from_be(address.sin6_port)))
+            Some(SocketAddr::new(ip, u16::from_be(address.sin6_port)))
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! DNS over TCP (RFC 7766): two bytes of length before each message, many queries on a connection, answered in order.
 
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Path, Responder};
+use super::{Answers, Arrival, Responder, Said};
 use crate::answer::Transport;
 use crate::entropy::Entropy;
 
@@ -26,7 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The listener cannot be registered with the runtime.
 pub async fn serve(listener: TcpListener, responder: Responder, seed: u64) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    accept(tokio::net::TcpListener::from_std(listener)?, responder, seed).await;
+    Ok(())
+}
+
+/// Accepts connections and serves them, until the future is dropped; then they end, too.
+pub(super) async fn accept<A: Answers>(listener: tokio::net::TcpListener, answers: A, seed: u64) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     for number in 0u64.. {
@@ -37,29 +42,35 @@ pub async fn serve(listener: TcpListener, responder: Responder, seed: u64) -> io
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let (responder, client) = (responder.clone(), peer.ip().to_canonical());
+        let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let answers = answers.clone();
         connections.spawn(async move {
             let _place = place;
             // A client that goes away or sends nonsense is no one's error but its own.
-            let _ = converse(stream, client, &responder, Entropy::seeded(seed ^ number)).await;
+            let _ = converse(stream, client, &answers, Entropy::seeded(seed ^ number)).await;
         });
     }
-    Ok(())
 }
 
-async fn converse(
+async fn converse<A: Answers>(
     mut stream: TcpStream,
-    client: IpAddr,
-    responder: &Responder,
+    client: SocketAddr,
+    answers: &A,
     mut entropy: Entropy,
 ) -> io::Result<()> {
+    // A socket that listens on any address takes the one that the client connected to.
     let server = stream.local_addr()?.ip().to_canonical();
-    let path = Path { client, server, transport: Transport::Tcp };
+    let arrival = Arrival { client, server, transport: Transport::Tcp };
     let (mut query, mut answer, mut framed) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         timeout(PATIENCE, read_message(&mut stream, &mut query)).await??;
-        if !responder.respond(&query, &path, &mut entropy, &mut answer) {
-            return Ok(());
+        match answers.answer(&query, &arrival, &mut entropy, &mut answer) {
+            Said::Answer => {}
+            Said::Nothing => return Ok(()),
+            Said::Later(pending) => match pending.await {
+                Some(made) => answer = made,
+                None => return Ok(()),
+            },
         }
         let Ok(length) = u16::try_from(answer.len()) else { return Ok(()) };
         framed.clear();

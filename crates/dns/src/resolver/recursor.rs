@@ -1,0 +1,135 @@
+//! Answers from sources, through the cache: equal questions are asked once, failures are remembered, and what held once is better
+//! than nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use super::cache::{Cache, Known, Question};
+use super::clock::Clock;
+use super::config::{Config, Limits};
+use super::delegation::Delegations;
+use super::descent::Budget;
+use super::entry::{Entry, Part};
+use super::servers::Servers;
+use super::source::Source;
+use super::uplink::{Path, Uplinks};
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// No server that should know answers.
+    NoAnswer,
+    /// The answer would take more queries, referrals or time than a question is worth.
+    TooMuchWork,
+    /// Too many questions are being resolved.
+    Busy,
+}
+
+type Outcome = Result<Arc<Entry>, Failure>;
+
+/// Resolves questions to sources.
+pub(super) struct Recursor {
+    pub(super) cache: Cache,
+    pub(super) delegations: Delegations,
+    pub(super) servers: Servers,
+    pub(super) uplinks: Arc<dyn Uplinks>,
+    pub(super) limits: Limits,
+    pub(super) port: u16,
+    clock: Arc<dyn Clock>,
+    host: Option<Arc<Source>>,
+    /// Questions that are being resolved, and where their answers will be seen.
+    flights: Mutex<HashMap<Question, watch::Receiver<Option<Outcome>>>>,
+    places: Arc<Semaphore>,
+}
+
+impl Recursor {
+    pub(super) fn new(config: Config, uplinks: Arc<dyn Uplinks>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let Config { hints, port, host, limits } = config;
+        Arc::new(Recursor {
+            cache: Cache::new(&limits),
+            delegations: Delegations::new(&hints, &limits),
+            servers: Servers::default(),
+            uplinks,
+            port,
+            clock,
+            host: (!host.is_empty()).then(|| Arc::new(Source::forwarders(Path::Host, host))),
+            flights: Mutex::default(),
+            places: Arc::new(Semaphore::new(limits.concurrent)),
+            limits,
+        })
+    }
+
+    /// The time that everything is measured in.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// The machine's own resolvers, if they may be asked.
+    pub(super) fn host(&self) -> Option<Arc<Source>> {
+        self.host.clone()
+    }
+
+    /// Resolves a question.
+    pub(super) async fn resolve(self: &Arc<Self>, question: &Question) -> Result<Part, Failure> {
+        match self.cache.look_up(question, self.now()) {
+            Known::Part(part) => return Ok(part),
+            Known::Failed => return Err(Failure::NoAnswer),
+            Known::Missing => {}
+        }
+        let mut flight = self.board(question)?;
+        let landing = async {
+            let outcome = flight.wait_for(Option::is_some).await;
+            outcome.ok().and_then(|outcome| outcome.clone()).unwrap_or(Err(Failure::NoAnswer))
+        };
+        let outcome = match self.cache.look_up_stale(question, self.now()) {
+            // RFC 8767, section 5: the client response timer. The flight goes on.
+            Some(stale) => match timeout(self.limits.stale_after, landing).await {
+                Ok(Ok(entry)) => return Ok(Part::fresh(entry)),
+                _ => return Ok(stale),
+            },
+            None => landing.await,
+        };
+        outcome.map(Part::fresh)
+    }
+
+    /// Joins the resolution of a question, or starts it as a task of its own: whoever asked may go away.
+    fn board(self: &Arc<Self>, question: &Question) -> Result<watch::Receiver<Option<Outcome>>, Failure> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(question) {
+            return Ok(flight.clone());
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::Busy)?;
+        let (landed, flight) = watch::channel(None);
+        flights.insert(question.clone(), flight.clone());
+        let (recursor, question) = (Arc::clone(self), question.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            let outcome = recursor.fly(&question).await;
+            recursor.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
+            // Nobody waits any more, perhaps.
+            let _ = landed.send(Some(outcome));
+        });
+        Ok(flight)
+    }
+
+    async fn fly(&self, question: &Question) -> Outcome {
+        let mut budget = Budget::new(self.limits.queries);
+        let asked = timeout(self.limits.patience, self.ask(question, &mut budget, 0)).await;
+        let outcome = asked.unwrap_or(Err(Failure::TooMuchWork));
+        if outcome.is_err() {
+            self.cache.put_failure(question, self.now());
+        }
+        outcome
+    }
+
+    /// Forgets everything that was learnt.
+    pub(super) fn flush(&self) {
+        self.cache.clear();
+        self.delegations.clear();
+        self.servers.clear();
+    }
+}
