@@ -8,22 +8,29 @@
 //! | `GET /_enishi/settle` | as `status`, once nothing is pending any more |
 //! | `GET /_enishi/show?resource=` | resources, as text and as data |
 //! | `GET /_enishi/trace?from=&to=&traffic=` | a packet's way, as text and as data |
+//! | `GET /_enishi/dns?name=&type=&from=` | what a name is answered with, and why, as text and as data |
+//! | `GET /_enishi/zone?zone=` | a hosted zone as a zone file |
+//! | `POST /_enishi/zone?zone=&replace=` | the zone file in the body, into a hosted zone |
 //! | `GET /_enishi/target?name=` | the namespace that `enishi exec` enters |
+//! | `GET /_enishi/mail`, `?id=` | the registrar's mail: all, or one |
+//! | `POST /_enishi/mail/confirm?id=` | the link in a mail is followed |
+//! | `GET`, `POST /_enishi/domains/verify?token=` | where that link leads: a page that asks, and the answer |
 //! | `POST /_enishi/down` | the daemon and all instances end |
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use enishi_cloud::route53domains::mail::VERIFY_PATH;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, guard, names, show};
-use crate::daemon::{App, Stop};
+use super::{Answer, guard, names, show, zone};
+use crate::daemon::{App, Stop, outbox};
 
 /// How long `settle` waits at most.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -37,7 +44,7 @@ pub fn owns(path: &str) -> bool {
 }
 
 /// Answers one request.
-pub async fn respond(app: &Arc<App>, head: &Parts) -> Answer {
+pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes) -> Answer {
     if guard::is_foreign_page(head) || !guard::is_local_name(head) {
         let text = "pages of other sites, and names that anybody can own, are refused here";
         return refuse((StatusCode::FORBIDDEN, text.to_owned()));
@@ -50,7 +57,13 @@ pub async fn respond(app: &Arc<App>, head: &Parts) -> Answer {
         ("GET", "/_enishi/settle") => Ok(settle(app).await),
         ("GET", "/_enishi/show") => shown(app, head),
         ("GET", "/_enishi/trace") => traced(app, head),
+        ("GET", "/_enishi/dns") => explained(app, head),
+        ("GET", "/_enishi/zone") => exported(app, head),
+        ("POST", "/_enishi/zone") => imported(app, head, body).await,
         ("GET", "/_enishi/target") => target(app, head),
+        ("GET", "/_enishi/mail") => mail(app, head),
+        ("POST", "/_enishi/mail/confirm") => confirm_mail(app, head).await,
+        ("GET" | "HEAD" | "POST", VERIFY_PATH) => verify(app, head).await,
         ("POST", "/_enishi/down") => {
             app.stop(Stop::Everything);
             Ok(data(&json!({ "pid": std::process::id() })))
@@ -67,7 +80,7 @@ pub async fn respond(app: &Arc<App>, head: &Parts) -> Answer {
     answer
 }
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 14] = [
     "/_enishi/health",
     "/_localstack/health",
     "/_enishi/reset",
@@ -76,7 +89,12 @@ const KNOWN: [&str; 9] = [
     "/_enishi/settle",
     "/_enishi/show",
     "/_enishi/trace",
+    "/_enishi/dns",
+    "/_enishi/zone",
     "/_enishi/target",
+    "/_enishi/mail",
+    "/_enishi/mail/confirm",
+    VERIFY_PATH,
 ];
 
 fn health(app: &App) -> Answer {
@@ -115,12 +133,25 @@ fn shown(app: &App, head: &Parts) -> Result<Answer, Refusal> {
 
 fn traced(app: &App, head: &Parts) -> Result<Answer, Refusal> {
     let world = app.writer.newest().load_full();
-    let required = |name| {
-        parameter(head, name)
-            .ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the parameter {name} is missing")))
-    };
-    let (from, to, traffic) = (required("from")?, required("to")?, required("traffic")?);
+    let (from, to, traffic) = (required(head, "from")?, required(head, "to")?, required(head, "traffic")?);
     Ok(data(&crate::daemon::trace::trace(&world, &from, &to, &traffic)?))
+}
+
+fn explained(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    let name = required(head, "name")?;
+    let record_type = parameter(head, "type").unwrap_or_else(|| "A".to_owned());
+    Ok(data(&app.names.explain(&world, &name, &record_type, parameter(head, "from").as_deref())?))
+}
+
+fn exported(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    Ok(data(&zone::export(&world, &required(head, "zone")?)?))
+}
+
+async fn imported(app: &Arc<App>, head: &Parts, body: &Bytes) -> Result<Answer, Refusal> {
+    let replace = parameter(head, "replace").is_some_and(|replace| replace == "true");
+    Ok(data(&zone::import(app, &required(head, "zone")?, body, replace).await?))
 }
 
 fn target(app: &App, head: &Parts) -> Result<Answer, Refusal> {
@@ -128,6 +159,49 @@ fn target(app: &App, head: &Parts) -> Result<Answer, Refusal> {
     let name = parameter(head, "name").unwrap_or_default();
     let target = names::target(&world, &name)?;
     Ok(data(&json!({ "target": target, "keeper": app.info.keeper_socket })))
+}
+
+/// How the client reaches this endpoint, which is where links must lead.
+fn origin(app: &App, head: &Parts) -> String {
+    let authority = guard::host(head).map_or_else(|| app.info.listen.to_string(), str::to_owned);
+    format!("http://{authority}")
+}
+
+fn mail(app: &App, head: &Parts) -> Result<Answer, Refusal> {
+    let world = app.writer.newest().load_full();
+    let origin = origin(app, head);
+    Ok(data(&match parameter(head, "id") {
+        Some(id) => outbox::show(&world, &id, &origin)?,
+        None => outbox::list(&world, &origin),
+    }))
+}
+
+async fn confirm_mail(app: &Arc<App>, head: &Parts) -> Result<Answer, Refusal> {
+    let id = parameter(head, "id");
+    let id = id.ok_or_else(|| (StatusCode::BAD_REQUEST, "the parameter id is missing".to_owned()))?;
+    Ok(data(&outbox::confirm(app, &id).await?))
+}
+
+async fn verify(app: &Arc<App>, head: &Parts) -> Result<Answer, Refusal> {
+    let token = parameter(head, "token").unwrap_or_default();
+    let page = match head.method {
+        Method::POST => outbox::answer(app, &token).await?,
+        _ => outbox::question(&app.writer.newest().load(), &token)?,
+    };
+    let mut answer = Response::new(Full::new(Bytes::from(page)));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    // The page needs nothing but its own button, and belongs in nobody's frame.
+    let policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    // Not `no-referrer`: the button would then come from the origin `null`.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+fn required(head: &Parts, name: &str) -> Result<String, Refusal> {
+    parameter(head, name).ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the parameter {name} is missing")))
 }
 
 fn parameter(head: &Parts, name: &str) -> Option<String> {

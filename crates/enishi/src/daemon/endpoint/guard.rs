@@ -37,7 +37,8 @@ pub fn is_local_name(head: &Parts) -> bool {
         || [".localhost", ".internal"].iter().any(|suffix| name.ends_with(suffix))
 }
 
-fn host(head: &Parts) -> Option<&str> {
+/// The host that the client named, with its port.
+pub fn host(head: &Parts) -> Option<&str> {
     head.uri.authority().map(|authority| authority.as_str()).or_else(|| text(&head.headers, &HOST))
 }
 
