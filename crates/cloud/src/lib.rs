@@ -18,6 +18,7 @@ mod region;
 mod registry;
 mod route53;
 pub mod route53domains;
+mod route53resolver;
 mod service_quotas;
 pub mod sts;
 pub mod tick;
@@ -49,6 +50,7 @@ impl Cloud {
         sts::register(&mut registry);
         service_quotas::register(&mut registry);
         route53::register(&mut registry);
+        route53resolver::register(&mut registry);
         logs::register(&mut registry);
         route53domains::register(&mut registry);
         Cloud { registry }

@@ -54,6 +54,10 @@ const fn route53(code: &'static str, name: &'static str, default: u32) -> Quota 
     Quota { service: "route53", code, name, default, adjustable: true, global: true }
 }
 
+const fn route53resolver(code: &'static str, name: &'static str, default: u32) -> Quota {
+    Quota { service: "route53resolver", code, name, default, adjustable: true, global: false }
+}
+
 /// VPCs per Region.
 pub(crate) const VPCS: Quota = vpc("L-F678F1CE", "VPCs per Region", 5);
 /// Subnets per VPC.
@@ -105,6 +109,16 @@ pub(crate) const DELEGATION_SETS: Quota = route53("L-A72C7724", "Reusable delega
 /// Route 53 health checks per account.
 pub(crate) const HEALTH_CHECKS: Quota = route53("L-ACB674F3", "Health checks", 200);
 
+/// Resolver endpoints per Region.
+/// [Quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)
+pub(crate) const RESOLVER_ENDPOINTS: Quota =
+    route53resolver("L-4A669CC0", "Resolver endpoints per AWS Region", 4);
+/// Resolver rules per Region.
+pub(crate) const RESOLVER_RULES: Quota = route53resolver("L-51D8A1FB", "Resolver rules per AWS Region", 1000);
+/// Associations of resolver rules with VPCs per Region.
+pub(crate) const RESOLVER_RULE_ASSOCIATIONS: Quota =
+    route53resolver("L-94E19253", "Associations between resolver rules and VPCs per AWS Region", 2000);
+
 /// Every quota that is enforced.
 pub(crate) const ALL: &[Quota] = &[
     ELASTIC_IPS,
@@ -126,6 +140,9 @@ pub(crate) const ALL: &[Quota] = &[
     RECORD_SETS_PER_ZONE,
     DELEGATION_SETS,
     HEALTH_CHECKS,
+    RESOLVER_ENDPOINTS,
+    RESOLVER_RULES,
+    RESOLVER_RULE_ASSOCIATIONS,
 ];
 
 /// The quota of that code.

@@ -23,6 +23,7 @@ use crate::registry::Registry;
 const SERVICES: &[(&str, &str)] = &[
     ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
     ("route53", "Amazon Route 53"),
+    ("route53resolver", "Amazon Route 53 Resolver"),
     ("vpc", "Amazon Virtual Private Cloud (Amazon VPC)"),
 ];
 

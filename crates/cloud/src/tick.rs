@@ -18,6 +18,7 @@
 //! | Route 53 change pending | in sync | its generation is realised |
 //! | Route 53 change | forgotten | 30 days later |
 //! | domain, operation on one | see [`route53domains`] | its generation is realised, its deadline passes |
+//! | resolver endpoint, rule, association | the next state of its life | its generation is realised |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -31,7 +32,7 @@ use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::{ec2, route53, route53domains};
+use crate::{ec2, route53, route53domains, route53resolver};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -83,6 +84,7 @@ enum Step {
     ChangeInSync(ChangeId),
     ForgetChange(ChangeId),
     Domain(route53domains::Due),
+    Resolver(route53resolver::settle::Step),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -123,6 +125,7 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     due_instances(world, facts, found);
     due_gateways(world, facts, found);
     due_changes(world, facts, found);
+    route53resolver::settle::due(world, facts.realised_generation, &mut |step| found(Step::Resolver(step)));
     route53domains::due(world, facts.realised_generation, now, &mut |due| found(Step::Domain(due)));
     for (row, _) in ended_instances(world).filter(|(_, at)| *at <= now) {
         found(Step::ForgetInstance(row.id.clone()));
@@ -262,6 +265,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
             tx.remove::<Change>(&id);
         }
         Step::Domain(due) => route53domains::take(tx, due),
+        Step::Resolver(step) => route53resolver::settle::take(tx, step),
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

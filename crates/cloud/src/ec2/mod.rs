@@ -33,6 +33,7 @@ use crate::registry::Registry;
 
 pub(crate) use instance::lifecycle::{begin_end, finish_stop, finish_terminate, forget as forget_instance};
 pub(crate) use nat_gateway::{dismantle as dismantle_nat_gateway, forget as forget_nat_gateway};
+pub(crate) use network_interface::managed;
 pub(crate) use vpc::create_default_network;
 
 /// Registers every operation.

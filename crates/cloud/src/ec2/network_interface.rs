@@ -11,6 +11,7 @@ pub(crate) mod allocation;
 pub(crate) mod attachment;
 mod attribute;
 pub(crate) mod groups;
+pub(crate) mod managed;
 mod private_address;
 pub(crate) mod shape;
 

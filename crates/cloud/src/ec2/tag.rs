@@ -155,7 +155,9 @@ fn describe_tags(read: &Read<'_>, input: DescribeTagsRequest) -> Result<Describe
     let filters = Filters::parse(split_tag_filters(input.filters), FILTERS)?;
     let page = Page::parse(input.max_results, input.next_token.as_deref(), page::USUAL)?;
     let scope = read.caller.scope.to_string();
-    let tags = read.world.by::<Tag>("scope", &scope).filter(|tag| filters.accept(read.world, "", tag));
+    // Other services tag by ARN or by a path; an id of EC2 has neither character.
+    let own = read.world.by::<Tag>("scope", &scope).filter(|tag| !tag.resource.contains([':', '/']));
+    let tags = own.filter(|tag| filters.accept(read.world, "", tag));
     let (tags, next_token) = page.of(tags.collect(), |tag| tag.id().as_str().to_owned());
     let description = |tag: &Tag| TagDescription {
         key: Some(tag.key.clone()),

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::quota;
 use crate::registry::Registry;
+use crate::route53resolver;
 
 const DEFAULT_CIDR: Cidr = Cidr::literal([172, 31, 0, 0], 16);
 
@@ -183,6 +184,7 @@ fn delete_vpc(tx: &mut Tx<'_>, input: DeleteVpcRequest) -> Result<(), Fault> {
     tag::remove_all(tx, vpc.main_route_table.1.as_str());
     tx.remove::<RouteTable>(&vpc.main_route_table.1);
     tag::remove_all(tx, vpc.id.as_str());
+    route53resolver::forget_vpc(tx, &vpc.id);
     tx.remove::<Vpc>(&vpc.id);
     Ok(())
 }
