@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use enishi_fabric::dns::{Name, VpcResolver};
 use enishi_state::World;
@@ -64,21 +64,28 @@ fn private_zones(world: &World, vpc: &Vpc) -> BTreeMap<Name, Arc<str>> {
     zones.into_iter().map(|zone| (zone.name.clone(), zone.id.as_str().into())).collect()
 }
 
+/// Names of this very host: RFC 6761, section 6.3, and RFC 6303, sections 4.2 and 4.3.
+static LOCAL: LazyLock<Vec<Name>> = LazyLock::new(|| {
+    let local = ["localhost", "localdomain", "127.in-addr.arpa"].into_iter().map(own_name);
+    local.chain(host_name::localhost_reverse()).collect()
+});
+
+/// Reverse names of private and link-local addresses: RFC 6303, section 4.2.
+static PRIVATE: LazyLock<Vec<Name>> = LazyLock::new(|| {
+    let twelve_bits = (16..32).map(|n| format!("{n}.172.in-addr.arpa"));
+    let whole = ["10.in-addr.arpa", "168.192.in-addr.arpa", "254.169.in-addr.arpa"].map(ToOwned::to_owned);
+    whole.into_iter().chain(twelve_bits).map(|text| own_name(&text)).collect()
+});
+
 /// Domains that are nobody's outside of the VPC. The reverse ones of private blocks can be switched off.
 fn autodefined(vpc: &Vpc, reverse: bool) -> BTreeSet<Name> {
     let own = Name::parse(&host_name::private_domain(&vpc.scope.region)).ok();
-    // RFC 6761, section 6.3, and RFC 6303, sections 4.2 and 4.3.
-    let local = ["localhost", "localdomain", "127.in-addr.arpa"].into_iter().map(own_name);
-    let local = own.into_iter().chain(local).chain(host_name::localhost_reverse());
-    if !reverse {
-        return local.collect();
+    let mut domains: BTreeSet<Name> = own.into_iter().chain(LOCAL.iter().cloned()).collect();
+    if reverse {
+        domains.extend(vpc.cidrs.iter().flat_map(|block| host_name::reverse_domains(block.cidr)));
+        domains.extend(PRIVATE.iter().cloned());
     }
-    let blocks = vpc.cidrs.iter().flat_map(|block| host_name::reverse_domains(block.cidr));
-    // RFC 6303, sections 4.2 and 4.3: private and link-local addresses.
-    let twelve_bits = (16..32).map(|n| format!("{n}.172.in-addr.arpa"));
-    let private = ["10.in-addr.arpa", "168.192.in-addr.arpa", "254.169.in-addr.arpa"];
-    let private = private.into_iter().map(ToOwned::to_owned).chain(twelve_bits);
-    local.chain(blocks).chain(private.map(|text| own_name(&text))).collect()
+    domains
 }
 
 /// The hosts of a VPC: names, addresses, and who has them.

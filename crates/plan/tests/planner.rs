@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use enishi_fabric::dns::{self, Content, Name, Rdata, RecordType, Routing, VpcResolver};
+use enishi_fabric::program::Role;
 use enishi_fabric::{NamespaceName, Program};
 use enishi_plan::{Planner, plan};
-use enishi_state::World;
+use enishi_state::ec2::{Address, NetworkInterface, Subnet, Vpc};
+use enishi_state::route53::{HostedZone, HostedZoneId, RecordSet, RecordSetKey, VpcAssociation};
+use enishi_state::{Holds, Row, World};
 use enishi_testkit::Random;
 use enishi_testkit::program::dangling;
 use enishi_testkit::world::{Way, WorldBuilder, random_step, random_world, tcp};
@@ -35,6 +39,165 @@ fn updating_is_compiling() {
             }
         }
     }
+}
+
+/// One step of what resolvers depend on besides the network: attributes of VPCs, private zones and who sees them.
+fn random_names_step(w: &mut WorldBuilder, random: &mut Random) {
+    let vpcs: Vec<_> = w.world().all::<Vpc>().map(|row| row.id.clone()).collect();
+    let zones: Vec<_> = w.world().all::<HostedZone>().map(|row| row.id.clone()).collect();
+    let Some(vpc) = random.pick_any(&vpcs) else { return };
+    let association = VpcAssociation { region: w.scope().region.clone(), vpc: vpc.clone() };
+    match (random.below(6), random.pick_any(&zones)) {
+        (0, _) => modify::<Vpc>(w, &vpc, |row| row.dns_support = !row.dns_support),
+        (1, _) => modify::<Vpc>(w, &vpc, |row| row.dns_hostnames = !row.dns_hostnames),
+        (2, Some(zone)) => {
+            let row = w.world().get::<HostedZone>(&zone).expect("a zone").clone();
+            let sees = |other: &HostedZone| other.name == row.name && other.vpcs.contains(&association);
+            if w.world().all::<HostedZone>().any(sees) {
+                return;
+            }
+            modify::<HostedZone>(w, &zone, |row| row.vpcs.push(association));
+        }
+        (3, Some(zone)) => w.change(|tx| {
+            tx.modify::<HostedZone>(&zone, |row| {
+                if row.vpcs.len() > 1 {
+                    row.vpcs.remove(0);
+                }
+            });
+        }),
+        (4, Some(zone)) => w.change(|tx| {
+            for set in records(tx.world(), &zone) {
+                tx.remove::<RecordSet>(&set);
+            }
+            tx.remove::<HostedZone>(&zone);
+        }),
+        _ => private_zone(w, random.below(3), association),
+    }
+}
+
+fn modify<R: Row>(w: &mut WorldBuilder, id: &R::Id, change: impl FnOnce(&mut R))
+where
+    World: Holds<R>,
+{
+    w.change(|tx| assert!(tx.modify::<R>(id, change)));
+}
+
+fn records(world: &World, zone: &HostedZoneId) -> Vec<RecordSetKey> {
+    let start = RecordSetKey::new(&RecordSetKey::zone_prefix(zone));
+    world.from::<RecordSet>(&start).take_while(|row| row.zone == *zone).map(|row| row.id()).collect()
+}
+
+/// A zone that the VPC sees, if it sees none of that name yet.
+fn private_zone(w: &mut WorldBuilder, number: usize, association: VpcAssociation) {
+    let name: Name = format!("n{number}.internal").parse().expect("a name");
+    let sees = |other: &HostedZone| other.name == name && other.vpcs.contains(&association);
+    if w.world().all::<HostedZone>().any(sees) {
+        return;
+    }
+    let id = HostedZoneId::new(&format!("Z{}", w.world().generation));
+    let account = w.scope().account.clone();
+    w.change(|tx| {
+        let created = tx.now();
+        for (record_type, text) in [(RecordType::NS, "ns."), (RecordType::SOA, "ns. host. 1 2 3 4 5")] {
+            let data = vec![Rdata::parse(record_type, text).expect("data")];
+            let content = Content::Records { ttl: 60, data };
+            let routing = Routing::Simple;
+            let name = name.clone();
+            let set =
+                dns::RecordSet { name, record_type, identifier: None, routing, health_check: None, content };
+            tx.put(RecordSet { zone: id.clone(), set, values: vec![text.to_owned()] });
+        }
+        let caller_reference = id.to_string();
+        tx.put(HostedZone {
+            id,
+            account,
+            name,
+            caller_reference,
+            comment: None,
+            is_private: true,
+            vpcs: vec![association],
+            authorized: Vec::new(),
+            delegation_set: None,
+            name_servers: Vec::new(),
+            record_sets: 2,
+            created,
+        });
+    });
+}
+
+#[test]
+fn updating_is_compiling_for_resolvers_too() {
+    for seed in 0..30 {
+        let mut random = Random::new(seed);
+        let mut builder = WorldBuilder::new();
+        let mut planner = Planner::new(builder.world());
+        for _ in 0..60 {
+            match random.chance(50) {
+                true => random_step(&mut builder, &mut random),
+                false => random_names_step(&mut builder, &mut random),
+            }
+            for step in builder.take_steps() {
+                let new = planner.update(&step.before, &step.after, &step.delta);
+                assert!(new == plan(&step.after), "seed {seed}: generation {}", step.after.generation);
+            }
+        }
+    }
+}
+
+/// The resolver of the only VPC of a program.
+fn resolver(program: &Program) -> Option<Arc<VpcResolver>> {
+    let mut routers = program.namespaces.values().filter_map(|namespace| match &namespace.role {
+        Role::Router(router) => Some(router.resolver.clone()),
+        _ => None,
+    });
+    routers.next().expect("a router")
+}
+
+#[test]
+fn a_resolver_knows_the_names_of_its_vpc() {
+    let mut w = WorldBuilder::new();
+    let vpc = w.vpc("10.0.0.0/16");
+    w.internet_gateway(&vpc);
+    let subnet = w.subnet(&vpc, "10.0.1.0/24");
+    let group = w.default_group(&vpc);
+    let instance = w.instance(&subnet, &[&group]);
+    let address = w.world().get::<NetworkInterface>(&w.interface_of(&instance, 0)).expect("it").primary_ip();
+    w.elastic_ip(&instance);
+    let public = w.world().all::<Address>().next().expect("an address").public_ip;
+    let dashed = |address: std::net::Ipv4Addr| address.to_string().replace('.', "-");
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let private_name = name(&format!("ip-{}.ec2.internal", dashed(address)));
+    let public_name = name(&format!("ec2-{}.compute-1.amazonaws.com", dashed(public)));
+    let resource_name = name(&format!("{instance}.ec2.internal"));
+
+    modify::<Vpc>(&mut w, &vpc, |row| (row.dns_support, row.dns_hostnames) = (true, true));
+    let knows = resolver(&plan(w.world())).expect("a resolver");
+    assert_eq!(
+        knows.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["10.0.0.2", "169.254.169.253"]
+    );
+    assert_eq!(knows.names.get(&private_name), Some(&vec![address.into()]));
+    assert_eq!(knows.names.get(&public_name), Some(&vec![address.into()]), "inside, traffic stays inside");
+    assert_eq!(knows.names.get(&resource_name), None, "the subnet does not say so");
+    let [a, b, c, d] = address.octets();
+    assert_eq!(knows.pointers.get(&name(&format!("{d}.{c}.{b}.{a}.in-addr.arpa"))), Some(&private_name));
+    assert!(
+        knows.autodefined.contains(&name("0.10.in-addr.arpa"))
+            && knows.autodefined.contains(&name("ec2.internal"))
+    );
+    assert_eq!(
+        knows.clients.get(&address).and_then(|(_, instance)| instance.as_deref()),
+        Some(instance.as_str())
+    );
+
+    modify::<Subnet>(&mut w, &subnet, |row| row.resource_name_dns_a = true);
+    modify::<Vpc>(&mut w, &vpc, |row| row.dns_hostnames = false);
+    let knows = resolver(&plan(w.world())).expect("a resolver");
+    assert_eq!(knows.names.get(&resource_name), Some(&vec![address.into()]));
+    assert_eq!(knows.names.get(&public_name), None, "the VPC does without public host names");
+
+    modify::<Vpc>(&mut w, &vpc, |row| row.dns_support = false);
+    assert_eq!(resolver(&plan(w.world())), None);
 }
 
 #[test]
