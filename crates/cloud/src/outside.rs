@@ -4,11 +4,12 @@
 //! gets it, outside of any transaction, and hands it to `dispatch_read_with` or `dispatch_write_with`. An operation that
 //! did not get what it wants answers a fault.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use enishi_fabric::dns::{Name, RecordType};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
+use enishi_state::route53::HealthCheckId;
 
 use crate::logs::event::{Job, Reply};
 
@@ -19,6 +20,8 @@ pub enum Want {
     RsaKey,
     /// What the instance wrote to its console, for `GetConsoleOutput`.
     Console(InstanceId),
+    /// What the checkers of a health check found out, for `GetHealthCheckStatus` and `GetHealthCheckLastFailureReason`.
+    Health(HealthCheckId),
     /// What the name servers would answer, for `TestDNSAnswer`.
     DnsAnswer(DnsQuestion),
     /// Work of the event store of CloudWatch Logs.
@@ -47,6 +50,8 @@ pub struct Supply {
     pub rsa_key: Option<Vec<u8>>,
     /// The answer to [`Want::Console`]; `None` also when the instance has not written anything.
     pub console: Option<Console>,
+    /// The answer to [`Want::Health`].
+    pub health: Option<Health>,
     /// The answer to [`Want::DnsAnswer`]; `None` when the name servers have no such zone, or the name is not in it.
     pub dns_answer: Option<DnsAnswer>,
     /// The answer to [`Want::Logs`].
@@ -60,6 +65,26 @@ pub struct DnsAnswer {
     pub rcode: String,
     /// Each record's data in the order of the answer, as zone files write it.
     pub data: Vec<String>,
+}
+
+/// What the checkers of a health check found out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The newest result of each checker that has one.
+    pub latest: Vec<Checked>,
+    /// The newest failure of each checker that saw one.
+    pub last_failures: Vec<Checked>,
+}
+
+/// What a checker found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its address, one of [`enishi_state::route53::CHECKERS`].
+    pub checker: Ipv4Addr,
+    /// When.
+    pub at: Timestamp,
+    /// What, as Route 53 says it: `Success: HTTP Status Code 200, OK`.
+    pub status: String,
 }
 
 /// A console's text.

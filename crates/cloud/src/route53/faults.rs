@@ -193,6 +193,42 @@ pub(super) fn hosted_zone_not_found(id: &str) -> Fault {
     Fault::new("HostedZoneNotFound", format!("The specified HostedZone cannot be found: {id}"))
 }
 
+/// `InvalidInput` for a parameter of a health check.
+pub(super) fn invalid_parameter(what: impl std::fmt::Display) -> Fault {
+    invalid_input(format!("Invalid parameter : {what}"))
+}
+
+/// `TooManyHealthChecks`
+pub(super) fn too_many_health_checks() -> Fault {
+    Fault::new(
+        "TooManyHealthChecks",
+        "This health check can't be created because the current account has reached the limit on the number of active health checks.",
+    )
+}
+
+/// `HealthCheckAlreadyExists`
+pub(super) fn health_check_already_exists() -> Fault {
+    Fault::new(
+        "HealthCheckAlreadyExists",
+        "A health check has already been created with the specified caller reference.",
+    )
+    .with_status(409)
+}
+
+/// `HealthCheckInUse`
+pub(super) fn health_check_in_use() -> Fault {
+    Fault::new("HealthCheckInUse", "The health check is in use by a calculated health check.")
+}
+
+/// `HealthCheckVersionMismatch`
+pub(super) fn health_check_version_mismatch() -> Fault {
+    Fault::new(
+        "HealthCheckVersionMismatch",
+        "The value of HealthCheckVersion in the request doesn't match the value of HealthCheckVersion in the health check.",
+    )
+    .with_status(409)
+}
+
 /// `NoSuchHealthCheck`
 pub(super) fn no_such_health_check(id: &str) -> Fault {
     Fault::new("NoSuchHealthCheck", format!("A health check with id {id} does not exist.")).with_status(404)

@@ -46,6 +46,18 @@ pub(super) fn check_zones(world: &World, scope: &Scope) -> Result<(), Fault> {
     }
 }
 
+/// Checks that the account may have one more health check.
+///
+/// # Errors
+/// `TooManyHealthChecks`
+pub(super) fn check_health_checks(world: &World, scope: &Scope) -> Result<(), Fault> {
+    let count = world.by::<HealthCheck>("account", scope.account.as_str()).count();
+    match quota::HEALTH_CHECKS.reached(world, scope, count) {
+        true => Err(faults::too_many_health_checks()),
+        false => Ok(()),
+    }
+}
+
 /// Checks that the account may have one more reusable delegation set.
 ///
 /// # Errors

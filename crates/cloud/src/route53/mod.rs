@@ -4,15 +4,16 @@
 //! server answers by them, then `INSYNC`. How we realise it: rows, which `plan` turns into what the name servers answer
 //! from; [`crate::tick`] moves changes on. Route 53 is global: rows belong to an account.
 //!
-//! Refused with a clear error for now: health checks and what depends on them, routing by latency and
-//! by geography, traffic policies, DNSSEC (`docs/route53.md`). Tested in `tests/route53.rs`.
+//! Refused with a clear error for now: traffic policies, DNSSEC (`docs/route53.md`). Tested in `tests/route53.rs`.
 
 mod change;
 mod cidr_collection;
 mod delegation_set;
 mod faults;
 mod geo_location;
+mod health_check;
 mod hosted_zone;
+pub mod import;
 mod limit;
 mod name_server;
 mod page;
@@ -40,6 +41,7 @@ pub(crate) fn register(on: &mut Registry) {
     cidr_collection::register(on);
     delegation_set::register(on);
     geo_location::register(on);
+    health_check::register(on);
     hosted_zone::register(on);
     limit::register(on);
     query_logging::register(on);

@@ -3,11 +3,12 @@
 
 mod alias;
 mod batch;
+mod failover;
 mod parse;
 mod policy;
 mod routing;
 mod rule;
-mod shape;
+pub(super) mod shape;
 mod value;
 
 use enishi_api::route53::{ListResourceRecordSetsRequest, ListResourceRecordSetsResponse, ops};

@@ -1,4 +1,4 @@
-//! Tags of hosted zones; there are no health checks to tag yet.
+//! Tags of hosted zones and health checks.
 //! [API_ChangeTagsForResource](https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeTagsForResource.html)
 
 use enishi_api::route53::{
@@ -9,7 +9,7 @@ use enishi_api::route53::{
 use enishi_state::{AccountId, Read, Row, Tag, TagKey, Tx, World};
 use enishi_wire::Fault;
 
-use super::{bare, faults, own_zone};
+use super::{bare, faults, health_check, own_zone};
 use crate::registry::Registry;
 
 /// Tags of one resource at most.
@@ -37,7 +37,7 @@ pub(super) fn remove_all(tx: &mut Tx<'_>, kind: &str, id: &str) {
 fn check(world: &World, account: &AccountId, kind: &str, id: &str) -> Result<(), Fault> {
     match kind {
         "hostedzone" => own_zone(world, account, id).map(|_| ()),
-        _ => Err(faults::no_such_health_check(id)),
+        _ => health_check::own(world, account, id).map(|_| ()),
     }
 }
 

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use enishi_fabric::dns::{self, Content, Name, RecordType, Routing};
+use enishi_fabric::dns::{Content, Name, RecordType, Routing};
 use enishi_state::World;
 use enishi_state::route53::{CidrCollection, CidrCollectionId, HostedZone, RecordSet, RecordSetKey};
 use enishi_wire::Fault;
 
 use super::alias;
+use super::failover;
 use super::parse::{Action, Parsed};
 use super::policy;
-use crate::route53::faults;
+use crate::route53::{faults, health_check};
 
-/// Checks that what the record sets refer to exists, and that answers would heed what they say.
+/// Checks that what the record sets refer to exists.
 ///
 /// # Errors
-/// `InvalidInput`
+/// `NoSuchHealthCheck`, `InvalidInput`
 pub(super) fn references(world: &World, zone: &HostedZone, parsed: &[Parsed]) -> Result<(), Fault> {
     for Parsed { row, .. } in parsed.iter().filter(|change| change.action != Action::Delete) {
-        supported(&row.set)?;
+        if let Some(check) = &row.set.health_check {
+            health_check::own(world, &zone.account, check)?;
+        }
         if let Routing::Cidr(location) = &row.set.routing {
             let found = world.get::<CidrCollection>(&CidrCollectionId::new(&location.collection));
             let Some(found) = found.filter(|row| row.account == zone.account) else {
@@ -30,18 +33,6 @@ pub(super) fn references(world: &World, zone: &HostedZone, parsed: &[Parsed]) ->
                 ));
             }
         }
-    }
-    Ok(())
-}
-
-/// Refuses what the name servers could not answer by yet: nothing watches health, so that failover would never happen.
-fn supported(set: &dns::RecordSet) -> Result<(), Fault> {
-    if set.health_check.is_some() {
-        return Err(faults::not_supported("Record sets with a health check"));
-    }
-    match &set.routing {
-        Routing::Failover(_) => return Err(faults::not_supported("Failover record sets")),
-        _ => {}
     }
     Ok(())
 }
@@ -65,6 +56,7 @@ pub(super) fn check(
             })
             .collect();
         policy::check(zone, row, &siblings, problems);
+        failover::check(row, problems);
         if let Content::Alias(alias) = &row.set.content {
             alias::check(world, zone, row, alias, problems);
         }

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use enishi_cloud::logs::event::Job;
 use enishi_cloud::outside::{Console, Supply, Want};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
@@ -30,8 +31,18 @@ pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
             })?;
             Ok(Supply { console, ..Supply::default() })
         }
-        // There is no event store yet: the operation says that it got no answer.
-        Some(Want::Logs(_)) => Ok(Supply::default()),
+        Some(Want::Health(check)) => {
+            Ok(Supply { health: Some(app.health.health(check.as_str())), ..Supply::default() })
+        }
+        Some(Want::Logs(job)) => {
+            let is_append = matches!(job, Job::Append(_));
+            let reply = app.logs.carry_out(job).await?;
+            if is_append {
+                // Events of a stream that a crash forgets would be lost with it.
+                app.wait_durable(app.writer.newest().load().generation).await?;
+            }
+            Ok(Supply { logs: Some(reply), ..Supply::default() })
+        }
         Some(Want::DnsAnswer(question)) => {
             Ok(Supply { dns_answer: app.names.answer(&question), ..Supply::default() })
         }

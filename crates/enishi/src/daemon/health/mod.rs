@@ -1,0 +1,209 @@
+//! Route 53's health checkers: they probe from the simulated internet, and name servers heed what they find out.
+//!
+//! ```text
+//!  rows ──delta──► Panel ──due──► probe (a socket of the internet) ──result──► Panel ──turned──► name servers
+//!                    └──observations──► GetHealthCheckStatus
+//! ```
+//!
+//! The [`Panel`] decides; here are its clock, its sockets and its wires. Nothing of it is stored: a daemon that starts again
+//! observes again, which takes about a second, and until then every check passes, as a new one does.
+//!
+//! Invariants: probes at the same time are bounded; what turned is heeded by the next query, in the order in which it turned.
+
+mod definition;
+mod lookup;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use enishi_cloud::outside::{Checked, Health};
+use enishi_dns::Store;
+use enishi_proxy::health::panel::{CheckId, Job, Observation, Panel, Target};
+use enishi_proxy::health::serve::probe;
+use enishi_proxy::health::{Failure, Outcome, TlsClient};
+use enishi_state::route53::HealthCheck;
+use enishi_state::{Delta, Timestamp, World};
+use socket2::{Domain, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+
+use super::reconcile::InternetSockets;
+
+/// Probes at the same time. Each has a socket and at most some 100 KiB; more wait.
+const PROBES: usize = 512;
+
+/// The health checks of all accounts.
+#[derive(Debug, Clone)]
+pub struct HealthChecks {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    panel: Mutex<Panel>,
+    /// The panel has something that is due earlier than before.
+    sooner: Notify,
+    names: Arc<Store>,
+    internet: InternetSockets,
+    tls: TlsClient,
+}
+
+impl HealthChecks {
+    /// Checks what the world says, from now on; `names` heed the results.
+    ///
+    /// # Errors
+    /// When there is no TLS.
+    pub fn start(
+        world: &World,
+        names: Arc<Store>,
+        internet: InternetSockets,
+        runtime: &Handle,
+    ) -> anyhow::Result<Self> {
+        let tls = TlsClient::new().context("cannot check health")?;
+        let shared = Shared { panel: Mutex::default(), sooner: Notify::new(), names, internet, tls };
+        let checks = HealthChecks { shared: Arc::new(shared) };
+        checks.change(|panel| {
+            for row in world.all::<HealthCheck>() {
+                put(panel, row);
+            }
+        });
+        runtime.spawn(run(checks.shared.clone()));
+        Ok(checks)
+    }
+
+    /// Follows a transaction.
+    pub fn update(&self, before: &World, after: &World, delta: &Delta) {
+        let changed: Vec<_> = delta.changes::<HealthCheck>(before, after).collect();
+        if changed.is_empty() {
+            return;
+        }
+        self.change(|panel| {
+            for change in &changed {
+                match (change.before, change.after) {
+                    (_, Some(row)) => put(panel, row),
+                    (Some(row), None) => panel.remove(&id(row)),
+                    (None, None) => {}
+                }
+            }
+        });
+    }
+
+    /// Goes on from another world.
+    pub fn replace(&self, before: &World, after: &World) {
+        self.change(|panel| {
+            for row in before.all::<HealthCheck>().filter(|row| after.get::<HealthCheck>(&row.id).is_none()) {
+                panel.remove(&id(row));
+            }
+            for row in after.all::<HealthCheck>() {
+                if before.get::<HealthCheck>(&row.id) != Some(row) {
+                    put(panel, row);
+                }
+            }
+        });
+    }
+
+    /// What the checkers of a check found out.
+    pub fn health(&self, id: &str) -> Health {
+        let panel = self.shared.panel();
+        let told = |seen: Vec<Observation>| seen.iter().map(checked).collect();
+        Health { latest: told(panel.observations(id)), last_failures: told(panel.last_failures(id)) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Panel)) {
+        let mut panel = self.shared.panel();
+        change(&mut panel);
+        self.shared.tell(&mut panel);
+        self.shared.sooner.notify_one();
+    }
+}
+
+impl Shared {
+    /// A panic elsewhere cannot leave the panel half changed in a way that matters: the next result mends it.
+    fn panel(&self) -> MutexGuard<'_, Panel> {
+        self.panel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells name servers what turned, while nobody else can turn it again.
+    fn tell(&self, panel: &mut Panel) {
+        for (check, healthy) in panel.changes() {
+            tracing::debug!(%check, healthy, "a health check turned");
+            self.names.health().set(&check, healthy);
+        }
+    }
+}
+
+fn id(row: &HealthCheck) -> CheckId {
+    row.id.as_str().into()
+}
+
+fn put(panel: &mut Panel, row: &HealthCheck) {
+    panel.put(id(row), definition::of(row), Instant::now());
+}
+
+fn checked(seen: &Observation) -> Checked {
+    let since = seen.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Checked {
+        checker: seen.checker,
+        at: Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+        status: seen.outcome.to_string(),
+    }
+}
+
+/// Makes probes when they are due, for as long as the daemon lives.
+async fn run(shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(PROBES));
+    loop {
+        let (job, next) = {
+            let mut panel = shared.panel();
+            (panel.take(Instant::now()), panel.next())
+        };
+        let Some(job) = job else {
+            match next {
+                None => shared.sooner.notified().await,
+                Some(next) => {
+                    // Either way it is looked again.
+                    let _ = tokio::time::timeout_at(next.into(), shared.sooner.notified()).await;
+                }
+            }
+            continue;
+        };
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let outcome = carry_out(&shared, &job).await;
+            let mut panel = shared.panel();
+            panel.report(&job, outcome, Instant::now(), SystemTime::now());
+            shared.tell(&mut panel);
+            drop(panel);
+            shared.sooner.notify_one();
+            drop(place);
+        });
+    }
+}
+
+/// What a probe found out; nothing when there is no internet to probe from.
+async fn carry_out(shared: &Shared, job: &Job) -> Option<Outcome> {
+    let target = match &job.target {
+        Target::Address(address) => *address,
+        Target::Name(name, port) => match lookup::address(&shared.names, name, job.checker) {
+            Some(address) => SocketAddr::new(address.into(), *port),
+            None => return Some(Outcome::Failed(Failure::Unresolved)),
+        },
+    };
+    probe(job.spec.clone(), &shared.tls, connect(&shared.internet, job.checker, target)).await
+}
+
+async fn connect(internet: &InternetSockets, checker: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
+    let socket = internet
+        .make(move || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
+            socket.bind(&SocketAddr::new(checker.into(), 0).into())?;
+            Ok(socket)
+        })
+        .await?;
+    TcpSocket::from_std_stream(socket.into()).connect(target).await
+}
