@@ -13,7 +13,9 @@
 mod clock;
 mod dns;
 mod endpoint;
+mod health;
 mod journal;
+mod logs;
 mod metadata;
 mod outbox;
 mod reconcile;
@@ -32,8 +34,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use enishi_cloud::Cloud;
 use enishi_compute::userns;
-use enishi_dns::server::Responder;
-use enishi_plan::Delegations;
+use enishi_plan::{Delegations, NameServer};
 use enishi_state::{AccountId, Caller, Region, Scope};
 use enishi_wire::Fault;
 use enishi_wire::routing::Router;
@@ -46,8 +47,10 @@ pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
 use dns::{NameServers, Resolution};
+use health::HealthChecks;
 use journal::{Journal, Progress};
-use reconcile::{Mailbox, Realised, Reconciler};
+use logs::Logs;
+use reconcile::{InternetSockets, Mailbox, Realised, Reconciler};
 use store::Store;
 use writer::{Receipt, Writer};
 
@@ -125,6 +128,8 @@ pub struct App {
     realised: watch::Receiver<Realised>,
     mailbox: Arc<Mailbox>,
     names: dns::NameServers,
+    health: HealthChecks,
+    logs: Logs,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
     info: Info,
@@ -256,20 +261,31 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         .thread_name("endpoint")
         .build()
         .context("cannot start threads")?;
+    let logs = Logs::start(&data_dir.log_event_file(), writer.clone(), progress.clone(), runtime.handle())?;
     let keeper = reconcile::KeeperFiles {
         socket: options.keeper_socket.clone(),
         data_dir: data_dir.path().to_owned(),
     };
     let name_servers = NameServers::new(&world, options.delegations.clone());
-    let resolution =
-        Resolution::start(name_servers.clone(), options.host_name_servers.clone(), runtime.handle())
-            .context("cannot resolve names")?;
+    let sources = dns::Sources {
+        names: name_servers.clone(),
+        host: options.host_name_servers.clone(),
+        public_log: logs.public_queries(),
+        resolver_log: logs.resolver_queries(),
+    };
+    let resolution = Resolution::start(sources, runtime.handle()).context("cannot resolve names")?;
+    let responder = resolution.responder().clone().for_view(dns::view(NameServer::Every));
+    let internet = InternetSockets::default();
+    let health =
+        HealthChecks::start(&world, name_servers.store().clone(), internet.clone(), runtime.handle())?;
     let reconciler = Reconciler::start(
         keeper,
         world,
         mailbox.clone(),
         writer.clone(),
         resolution,
+        health.clone(),
+        internet,
         runtime.handle().clone(),
     )
     .context("cannot start a thread")?;
@@ -283,6 +299,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         realised: reconciler.realised(),
         mailbox,
         names: name_servers.clone(),
+        health,
+        logs,
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {
@@ -295,7 +313,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         },
         stop,
     });
-    let responder = Responder::new(name_servers.store().clone(), None);
+    let responder = Responder::new(name_servers.store().clone(), Some(app.logs.public_queries()))
+        .for_view(dns::view(NameServer::Every));
     let _names = names
         .map(|names| names.serve(&responder, runtime.handle()))
         .transpose()
@@ -340,6 +359,9 @@ async fn serve(
     let newest = app.writer.newest().load().generation;
     if tokio::time::timeout(LAST_WRITE, app.wait_durable(newest)).await.is_err() {
         tracing::error!("the journal did not finish");
+    }
+    if tokio::time::timeout(LAST_WRITE, app.logs.sink().flush()).await.is_err() {
+        tracing::error!("the last log lines were not stored");
     }
     Ok(how)
 }

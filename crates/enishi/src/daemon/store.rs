@@ -141,6 +141,11 @@ impl DataDir {
     pub fn store_file(&self) -> PathBuf {
         self.path.join("world.redb")
     }
+
+    /// The file of the log events.
+    pub fn log_event_file(&self) -> PathBuf {
+        self.path.join("logs.redb")
+    }
 }
 
 /// Committed transactions that have to be written.

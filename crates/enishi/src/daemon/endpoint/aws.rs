@@ -48,7 +48,8 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes, request_id: &st
     }
 }
 
-async fn carry_out(
+/// Carries an operation out in somebody's name; a change is durable and in force when it has an answer.
+pub async fn carry_out(
     app: &Arc<App>,
     caller: Caller,
     service: &'static str,
@@ -101,6 +102,9 @@ async fn write(
     };
     let (output, receipt) = app.writer.change(caller, Box::new(change)).await?;
     app.wait(receipt).await?;
+    if service == "logs" {
+        app.logs.changed();
+    }
     Ok(output)
 }
 
