@@ -29,6 +29,7 @@ use enishi_wire::{Fault, Value};
 use outside::{Supply, Want};
 pub use registry::Parity;
 use registry::Registry;
+pub use route53::import as zone_import;
 
 /// Every operation that is served.
 #[derive(Debug)]

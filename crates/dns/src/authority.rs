@@ -58,6 +58,12 @@ impl Authority {
         from(0)
     }
 
+    /// The id of the zone of a view that is closest to a name.
+    pub fn closest(&self, view: ViewId, name: &Name, record_type: RecordType) -> Option<Arc<str>> {
+        let found = self.find(view, &Folded::new(name.as_wire())?, record_type);
+        found.map(|zone| Arc::clone(zone.id()))
+    }
+
     /// The view of the name server that has an address; the default one for an address that is no name server's.
     pub fn view_of(&self, server: IpAddr) -> Option<ViewId> {
         self.addresses.get(&server).copied().or(self.default_view)

@@ -18,6 +18,7 @@ mod cache;
 mod chain;
 mod clock;
 mod config;
+mod decision;
 mod delegation;
 mod descent;
 mod entry;
@@ -37,6 +38,7 @@ mod vpc;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Limits, RootHint};
+pub use decision::{Decision, decide};
 pub use log::{LogEntry, LoggedAnswer, ResolverLog};
 pub(crate) use resolvers::{Pending, Slot};
 pub use resolvers::{Resolution, Resolvers};

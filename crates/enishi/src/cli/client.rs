@@ -38,12 +38,12 @@ impl Endpoint {
 
     /// A question to the daemon.
     pub fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let mut target = path.to_owned();
-        if !query.is_empty() {
-            let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-            target = format!("{target}?{encoded}");
-        }
-        decode(&self.send("GET", &target, &[], b"").with_context(|| self.unreachable())?)
+        decode(&self.send("GET", &target(path, query), &[], b"").with_context(|| self.unreachable())?)
+    }
+
+    /// An order to the daemon with something to work on.
+    pub fn tell_with(&self, path: &str, query: &[(&str, &str)], body: &[u8]) -> anyhow::Result<Value> {
+        decode(&self.send("POST", &target(path, query), &[], body).with_context(|| self.unreachable())?)
     }
 
     /// An order to the daemon.
@@ -97,6 +97,15 @@ impl Endpoint {
         }
         Err(last)
     }
+}
+
+/// The path with its parameters.
+fn target(path: &str, query: &[(&str, &str)]) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{path}?{encoded}")
 }
 
 /// The answer to a request that asked for the connection to be closed after it.

@@ -1,6 +1,7 @@
 //! The command line. One module per command that does more than ask the daemon a question.
 
 mod client;
+mod dns;
 mod doctor;
 mod exec;
 mod mail;
@@ -9,6 +10,7 @@ mod output;
 mod terminal;
 mod tour;
 mod up;
+mod zone;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -91,6 +93,12 @@ enum Command {
     ///
     /// Exit status 0: it passes, and so does the answer. 3: it does not.
     Trace(TraceArgs),
+    /// Show what a name is answered with, and why
+    ///
+    /// Exit status 0: there is an answer. 3: the name does not exist, or has no records of the type.
+    Dns(dns::DnsArgs),
+    /// Hosted zones as zone files
+    Zone(zone::ZoneArgs),
     /// Show what there is
     Show(ShowArgs),
     /// Read the domain registrar's mail, and follow the link in it
@@ -218,6 +226,8 @@ fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Env => env(&endpoint, output),
         Command::Exec(args) => Ok(exec::exec(&endpoint, &args, output)),
         Command::Trace(args) => trace(&endpoint, &args, output),
+        Command::Dns(args) => dns::dns(&endpoint, &args, output),
+        Command::Zone(args) => zone::zone(&endpoint, &args, output),
         Command::Show(args) => show(&endpoint, &args, output),
         Command::Mail(args) => mail::mail(&endpoint, &args, output),
         Command::Status => status(&endpoint, output),

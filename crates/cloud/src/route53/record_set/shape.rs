@@ -7,7 +7,7 @@ use enishi_state::route53::RecordSet;
 use super::routing;
 
 /// The response's record set.
-pub(super) fn shape(row: &RecordSet) -> ResourceRecordSet {
+pub(in crate::route53) fn shape(row: &RecordSet) -> ResourceRecordSet {
     let set = &row.set;
     let mut shape = ResourceRecordSet {
         name: set.name.to_string(),

@@ -6,6 +6,7 @@
 //! would see them.
 
 mod answer;
+mod explain;
 mod listener;
 mod places;
 mod resolution;

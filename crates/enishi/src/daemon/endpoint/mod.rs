@@ -14,6 +14,7 @@ mod guard;
 pub(crate) mod names;
 mod show;
 mod supply;
+mod zone;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -123,7 +124,10 @@ async fn connection(
 async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     if admin::owns(head.uri.path()) {
-        return admin::respond(app, &head).await;
+        return match read_body(body).await {
+            Ok(body) => admin::respond(app, &head, &body).await,
+            Err(refusal) => refusal,
+        };
     }
     let request_id = aws::request_id();
     if guard::is_foreign_page(&head) {
