@@ -279,8 +279,7 @@ mod tests {
 
     fn begun(protocol: Protocol) -> (Probe, Instant) {
         let now = Instant::now();
-        let timeouts =
-            if protocol == Protocol::Tcp { Timeouts::ROUTE53_TCP } else { Timeouts::ROUTE53_HTTP };
+        let timeouts = if protocol == Protocol::Tcp { Timeouts::ROUTE53_TCP } else { Timeouts::ROUTE53_HTTP };
         (Probe::new(Arc::new(ProbeSpec { protocol, timeouts }), now), now)
     }
 
@@ -327,7 +326,9 @@ mod tests {
         assert_eq!(probe.deadline() - now, Duration::from_secs(3));
         assert_eq!(
             std::str::from_utf8(probe.outgoing()),
-            Ok("GET /health HTTP/1.1\r\nHost: www.example.test\r\nConnection: close\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n")
+            Ok(
+                "GET /health HTTP/1.1\r\nHost: www.example.test\r\nConnection: close\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
+            )
         );
         probe.sent(4);
         assert!(probe.outgoing().starts_with(b"/health"));
@@ -347,7 +348,12 @@ mod tests {
     #[test]
     fn a_status_of_2xx_or_3xx_is_a_success_and_redirects_are_not_followed() {
         answered(None, b"HTTP/1.1 200 OK\r\n", false, Some(OK));
-        answered(None, b"HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n", false, Some(Outcome::Answered(Status(302))));
+        answered(
+            None,
+            b"HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n",
+            false,
+            Some(Outcome::Answered(Status(302))),
+        );
         answered(None, b"HTTP/1.1 404 Not Found\r\n", false, failed(Failure::WrongStatus(Status(404))));
         answered(None, b"HTTP/1.1 199 Odd\r\n\r\n", true, failed(Failure::Broken));
         answered(None, b"HTTP/1.1 200", false, None);
@@ -368,12 +374,7 @@ mod tests {
         answered(Some("needle"), &body(SEARCHED - 5), false, failed(Failure::NoMatch(Status(200))));
         answered(Some("Needle"), &body(0), false, None);
         answered(Some("Needle"), &body(0), true, failed(Failure::NoMatch(Status(200))));
-        answered(
-            Some("x"),
-            b"HTTP/1.1 500 Oops\r\n\r\nx",
-            false,
-            failed(Failure::WrongStatus(Status(500))),
-        );
+        answered(Some("x"), b"HTTP/1.1 500 Oops\r\n\r\nx", false, failed(Failure::WrongStatus(Status(500))));
         answered(Some("x"), b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ny", true, failed(Failure::Broken));
     }
 

@@ -84,6 +84,5 @@ impl Timeouts {
     };
 
     /// Route 53's for TCP.
-    pub const ROUTE53_TCP: Timeouts =
-        Timeouts { connect: Duration::from_secs(10), ..Timeouts::ROUTE53_HTTP };
+    pub const ROUTE53_TCP: Timeouts = Timeouts { connect: Duration::from_secs(10), ..Timeouts::ROUTE53_HTTP };
 }

@@ -21,6 +21,9 @@ const QUORUM_PERCENT: usize = 18;
 /// How long the first round of probes of an endpoint takes.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 
+/// The pause after a probe that could not be made.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Calculated checks above one another. Deeper ones count as healthy.
 const DEEPEST: usize = 8;
 
@@ -212,10 +215,11 @@ impl Panel {
         let Kind::Endpoint(endpoint) = &entry.check.kind else { return };
         let Some(checker) = entry.checkers.get_mut(&job.checker) else { return };
         let is_first = checker.latest.is_none();
+        let is_made = outcome.is_some();
         if let Some(outcome) = outcome {
             checker.record(Observation { checker: job.checker, at, outcome }, endpoint.threshold);
         }
-        let usual = now + endpoint.interval;
+        let usual = now + if is_made { endpoint.interval } else { RETRY };
         let next = if is_first && checker.place > now { checker.place.min(usual) } else { usual };
         checker.next = Some(next);
         self.due.insert((next, job.check.clone(), job.checker));
@@ -329,5 +333,248 @@ impl Checker {
             self.last_failure = Some(observation.clone());
         }
         self.latest = Some(observation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Failure, Protocol, Timeouts};
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn endpoint(checkers: u8, interval: u64, threshold: u16) -> Check {
+        let spec = ProbeSpec { protocol: Protocol::Tcp, timeouts: Timeouts::ROUTE53_TCP };
+        let endpoint = Endpoint {
+            target: Target::Address(([198, 18, 1, 0], 80).into()),
+            spec: Arc::new(spec),
+            checkers: (0..checkers).map(|n| Ipv4Addr::new(198, 18, 0, n)).collect(),
+            interval: SECOND * u32::try_from(interval).expect("seconds"),
+            threshold,
+        };
+        Check { kind: Kind::Endpoint(endpoint), inverted: false, disabled: false }
+    }
+
+    fn calculated(children: &[&str], threshold: usize) -> Check {
+        let children = children.iter().map(|id| CheckId::from(*id)).collect();
+        Check { kind: Kind::Calculated { children, threshold }, inverted: false, disabled: false }
+    }
+
+    /// A panel whose clock the test moves, and an endpoint whose state the test sets.
+    struct Bench {
+        panel: Panel,
+        start: Instant,
+        now: Instant,
+        probes: Vec<(Duration, u8)>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let now = Instant::now();
+            Bench { panel: Panel::default(), start: now, now, probes: Vec::new() }
+        }
+
+        fn put(&mut self, id: &str, check: Check) {
+            self.panel.put(id.into(), check, self.now);
+        }
+
+        /// Lets time pass; probes are answered at once by what `up` says of the check and the checker.
+        fn run(&mut self, until: Duration, up: impl Fn(&str, u8) -> bool) {
+            let end = self.start + until;
+            while let Some(next) = self.panel.next().filter(|next| *next <= end) {
+                self.now = self.now.max(next);
+                let job = self.panel.take(self.now).expect("something is due");
+                let checker = job.checker.octets()[3];
+                self.probes.push((self.now - self.start, checker));
+                let passed = up(&job.check, checker);
+                let outcome = if passed { Outcome::Connected } else { Outcome::Failed(Failure::Refused) };
+                self.panel.report(&job, Some(outcome), self.now, SystemTime::UNIX_EPOCH);
+            }
+            self.now = end;
+        }
+
+        fn changes(&mut self) -> Vec<(String, bool)> {
+            self.panel.changes().into_iter().map(|(id, healthy)| (id.to_string(), healthy)).collect()
+        }
+    }
+
+    fn said(id: &str, healthy: bool) -> (String, bool) {
+        (id.to_owned(), healthy)
+    }
+
+    /// "Every 10 seconds or every 30 seconds", by each checker.
+    #[test]
+    fn every_checker_probes_within_a_second_and_then_once_an_interval() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(8, 10, 1));
+        bench.run(SECOND * 60, |_, _| true);
+        for checker in 0..8 {
+            let times: Vec<Duration> =
+                bench.probes.iter().filter(|(_, by)| *by == checker).map(|(at, _)| *at).collect();
+            assert!(times[0] < SECOND, "{times:?}");
+            assert!(times.windows(2).all(|pair| pair[1] - pair[0] <= SECOND * 10), "{times:?}");
+            assert!(times[2..].windows(2).all(|pair| pair[1] - pair[0] == SECOND * 10), "{times:?}");
+        }
+        // Spread out: no time without a probe for longer than the interval's share.
+        let late: Vec<Duration> =
+            bench.probes.iter().map(|(at, _)| *at).filter(|at| *at > SECOND * 20).collect();
+        assert!(late.windows(2).all(|pair| pair[1] - pair[0] == SECOND * 10 / 8), "{late:?}");
+    }
+
+    /// Seven of eight checkers have to see it, which takes less than an interval.
+    #[test]
+    fn an_endpoint_that_fails_is_unhealthy_within_an_interval_and_recovers_at_once() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(8, 10, 1));
+        assert_eq!(bench.changes(), [said("a", true)]);
+        bench.run(SECOND * 25, |_, _| true);
+        assert_eq!(bench.changes(), []);
+        bench.run(SECOND * 34, |_, _| false);
+        assert_eq!(bench.changes(), [said("a", false)]);
+        // Two checkers are more than 18 % of eight; one is not.
+        bench.run(SECOND * 37, |_, _| true);
+        assert_eq!(bench.changes(), [said("a", true)]);
+    }
+
+    /// "If more than 18% of health checkers report that an endpoint is healthy, Route 53 considers it healthy."
+    #[test]
+    fn more_than_18_per_cent_of_the_checkers_decide() {
+        for (checkers, up, healthy) in
+            [(8, 1, false), (8, 2, true), (3, 0, false), (3, 1, true), (5, 1, true), (6, 1, false)]
+        {
+            let mut bench = Bench::new();
+            bench.put("a", endpoint(checkers, 10, 1));
+            bench.run(SECOND * 30, |_, checker| checker < up);
+            assert_eq!(bench.panel.healthy("a"), healthy, "{up} of {checkers}");
+        }
+    }
+
+    #[test]
+    fn as_many_results_in_a_row_as_the_threshold_says_change_a_checkers_mind() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(3, 10, 3));
+        bench.run(SECOND * 15, |_, _| false);
+        assert!(bench.panel.healthy("a"));
+        bench.run(SECOND * 30, |_, _| false);
+        assert!(!bench.panel.healthy("a"));
+        bench.run(SECOND * 45, |_, _| true);
+        assert!(!bench.panel.healthy("a"));
+        bench.run(SECOND * 60, |_, _| true);
+        assert!(bench.panel.healthy("a"));
+    }
+
+    /// "When you invert a new check, Route 53 considers it unhealthy until there's enough data"; "after you disable a health check,
+    /// Route 53 considers the status of the health check to always be healthy".
+    #[test]
+    fn inverting_comes_last_and_disabled_checks_are_not_probed() {
+        let mut bench = Bench::new();
+        bench.put("new", Check { inverted: true, ..endpoint(3, 10, 1) });
+        assert!(!bench.panel.healthy("new"));
+        bench.run(SECOND * 2, |_, _| false);
+        assert!(bench.panel.healthy("new"));
+        bench.probes.clear();
+        bench.put("new", Check { disabled: true, ..endpoint(3, 10, 1) });
+        bench.run(SECOND * 60, |_, _| false);
+        assert!(bench.panel.healthy("new") && bench.probes.is_empty());
+        assert_eq!(bench.panel.observations("new"), []);
+        bench.put("new", Check { disabled: true, inverted: true, ..endpoint(3, 10, 1) });
+        assert!(!bench.panel.healthy("new"));
+    }
+
+    #[test]
+    fn calculated_checks_count_their_children() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(3, 10, 1));
+        bench.put("b", endpoint(3, 10, 1));
+        bench.put("off", Check { disabled: true, ..endpoint(3, 10, 1) });
+        bench.put("two of a, b", calculated(&["a", "b"], 2));
+        bench.put("one of a, b", calculated(&["a", "b"], 1));
+        bench.put("not both", Check { inverted: true, ..calculated(&["a", "b"], 2) });
+        bench.put("with disabled", calculated(&["a", "off"], 1));
+        bench.put("never", calculated(&["a"], 2));
+        bench.put("always", calculated(&[], 0));
+        bench.changes();
+        bench.run(SECOND * 2, |check, _| check != "a");
+        let changes = bench.changes();
+        assert_eq!(changes.first(), Some(&said("a", false)));
+        for (id, healthy) in [
+            ("two of a, b", false),
+            ("one of a, b", true),
+            ("not both", true),
+            ("with disabled", true),
+            ("never", false),
+            ("always", true),
+        ] {
+            assert_eq!(bench.panel.healthy(id), healthy, "{id}");
+        }
+        assert!(changes.contains(&said("two of a, b", false)) && changes.contains(&said("not both", true)));
+        bench.panel.remove(&"a".into());
+        assert!(bench.panel.healthy("two of a, b"), "what is gone passes");
+        assert_eq!(bench.changes().iter().filter(|change| **change == said("two of a, b", true)).count(), 1);
+    }
+
+    #[test]
+    fn circles_of_calculated_checks_end() {
+        let mut bench = Bench::new();
+        bench.put("a", calculated(&["b"], 1));
+        bench.put("b", calculated(&["a"], 1));
+        bench.put("b", Check { inverted: true, ..calculated(&["a"], 1) });
+        bench.panel.remove(&"a".into());
+        bench.panel.remove(&"b".into());
+        assert!(bench.panel.parents.is_empty() && bench.panel.checks.is_empty());
+    }
+
+    #[test]
+    fn what_is_known_stays_known_while_the_same_endpoint_is_probed() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(3, 10, 1));
+        bench.run(SECOND * 2, |_, _| false);
+        bench.put("a", endpoint(3, 30, 2));
+        assert!(!bench.panel.healthy("a"));
+        assert_eq!(bench.panel.observations("a").len(), 3);
+        let mut elsewhere = endpoint(3, 30, 2);
+        if let Kind::Endpoint(endpoint) = &mut elsewhere.kind {
+            endpoint.target = Target::Name("a.test".to_owned(), 80);
+        }
+        bench.put("a", elsewhere);
+        assert!(bench.panel.healthy("a"));
+        assert_eq!(bench.changes().last(), Some(&said("a", true)));
+    }
+
+    #[test]
+    fn results_of_what_is_no_longer_asked_are_dropped() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(1, 10, 1));
+        let job = bench.panel.take(bench.now).expect("a probe is due");
+        assert!(bench.panel.take(bench.now).is_none(), "it is on its way");
+        bench.put("a", endpoint(1, 30, 1));
+        let failed = Some(Outcome::Failed(Failure::Refused));
+        bench.panel.report(&job, failed.clone(), bench.now, SystemTime::UNIX_EPOCH);
+        assert!(bench.panel.healthy("a"));
+        bench.panel.remove(&"a".into());
+        bench.panel.report(&job, failed, bench.now, SystemTime::UNIX_EPOCH);
+        assert_eq!((bench.panel.next(), bench.panel.due.len()), (None, 0));
+    }
+
+    /// Without an internet to probe from nothing is learnt, and it is tried again soon.
+    #[test]
+    fn a_probe_that_could_not_be_made_says_nothing() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(1, 30, 1));
+        let job = bench.panel.take(bench.now).expect("a probe is due");
+        bench.panel.report(&job, None, bench.now, SystemTime::UNIX_EPOCH);
+        assert!(bench.panel.healthy("a") && bench.panel.observations("a").is_empty());
+        assert_eq!(bench.panel.next(), Some(bench.now + RETRY));
+    }
+
+    #[test]
+    fn the_last_failure_outlives_successes() {
+        let mut bench = Bench::new();
+        bench.put("a", endpoint(1, 10, 1));
+        bench.run(SECOND * 5, |_, _| false);
+        bench.run(SECOND * 15, |_, _| true);
+        let outcomes = |seen: Vec<Observation>| seen.into_iter().map(|seen| seen.outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes(bench.panel.observations("a")), [Outcome::Connected]);
+        assert_eq!(outcomes(bench.panel.last_failures("a")), [Outcome::Failed(Failure::Refused)]);
     }
 }

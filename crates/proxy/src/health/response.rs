@@ -32,9 +32,13 @@ enum Part {
     StatusLine,
     Headers,
     /// A body that ends with the connection, or after so many bytes.
-    Body { left: Option<u64> },
+    Body {
+        left: Option<u64>,
+    },
     ChunkSize,
-    Chunk { left: u64 },
+    Chunk {
+        left: u64,
+    },
     ChunkEnd,
     /// Everything that is looked at has been read.
     Done,
@@ -91,7 +95,8 @@ impl Response {
 
     /// Keeps what is part of the body; answers what comes behind it, and how much of it is still to come.
     fn keep<'b>(&mut self, bytes: &'b [u8], left: Option<u64>) -> (&'b [u8], Option<u64>) {
-        let count = left.map_or(bytes.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()));
+        let count =
+            left.map_or(bytes.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()));
         let (body, rest) = bytes.split_at(count);
         let wanted = SEARCHED.saturating_sub(self.body.len()).min(count);
         self.body.extend(body.iter().take(wanted));
