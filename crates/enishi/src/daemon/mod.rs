@@ -313,8 +313,6 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         },
         stop,
     });
-    let responder = Responder::new(name_servers.store().clone(), Some(app.logs.public_queries()))
-        .for_view(dns::view(NameServer::Every));
     let _names = names
         .map(|names| names.serve(&responder, runtime.handle()))
         .transpose()

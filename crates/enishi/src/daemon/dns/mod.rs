@@ -10,6 +10,7 @@ mod explain;
 mod listener;
 mod places;
 mod resolution;
+mod ways;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use enishi_dns::{Store, ViewId};
 use enishi_plan::{Delegations, NameServer, ZoneEdit, zone_edits, zones};
 use enishi_state::{Delta, World};
 
-pub use listener::Listener;
+pub use listener::{Listener, seed};
 pub use places::{PlaceFiles, Places};
-pub use resolution::{PUBLIC_RESOLVER, Resolution};
+pub use resolution::{PUBLIC_RESOLVER, PublicResolver, Resolution, Sources};
 
 /// Where name service is offered unless the user says otherwise.
 pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5353);
@@ -37,7 +38,7 @@ impl NameServers {
     pub fn new(world: &World, delegations: Delegations) -> Self {
         let servers = NameServers { store: Arc::default(), delegations: Arc::new(delegations) };
         let listed = NameServer::all().filter_map(|server| Some((server.address()?.into(), view(server))));
-        servers.store.update(|store| store.put_servers(listed, Some(view(NameServer::Every))));
+        servers.store.update(|store| store.put_servers(listed, None));
         servers.apply(zones(world, &servers.delegations));
         servers
     }

@@ -14,6 +14,7 @@ mod launch;
 mod listening;
 mod mailbox;
 mod metadata;
+mod name_service;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,12 +33,14 @@ pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 
 use super::dns::Resolution;
+use super::health::HealthChecks;
 use super::writer::Writer;
 use super::{clock, daemon_caller};
 use instances::Instances;
 use keeper::{Keeper, KeptNamespaces};
 use mailbox::{Letter, News};
 use metadata::MetadataService;
+use name_service::NameService;
 use tokio::runtime::Handle;
 
 /// How often everything is looked at, when nothing happens. What somebody changes by hand is announced and comes back at
@@ -73,7 +76,6 @@ pub struct Realised {
 pub struct Reconciler {
     mailbox: Arc<Mailbox>,
     realised: watch::Receiver<Realised>,
-    internet: InternetSockets,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -85,10 +87,11 @@ impl Reconciler {
         mailbox: Arc<Mailbox>,
         writer: Writer,
         resolution: Resolution,
+        health: HealthChecks,
+        internet: InternetSockets,
         runtime: Handle,
     ) -> std::io::Result<Self> {
         let (sender, realised) = watch::channel(Realised::default());
-        let internet = InternetSockets::default();
         let planner = Planner::new(&world);
         let thread = Thread {
             files,
@@ -100,7 +103,8 @@ impl Reconciler {
             program: planner.program().clone(),
             planner,
             resolution,
-            internet: internet.clone(),
+            health,
+            internet,
             machine: None,
             failures: 0,
             audit_at: Instant::now() + PERIOD,
@@ -108,12 +112,7 @@ impl Reconciler {
             caller: daemon_caller(),
         };
         let thread = std::thread::Builder::new().name("reconcile".into()).spawn(move || thread.run())?;
-        Ok(Reconciler { mailbox, realised, internet, thread })
-    }
-
-    /// Sockets of the simulated internet.
-    pub fn internet(&self) -> InternetSockets {
-        self.internet.clone()
+        Ok(Reconciler { mailbox, realised, thread })
     }
 
     /// How far it is.
@@ -135,6 +134,7 @@ struct Machine {
     backend: Backend<KeptNamespaces>,
     instances: Instances,
     metadata: MetadataService,
+    name_service: NameService,
 }
 
 struct Thread {
@@ -147,6 +147,7 @@ struct Thread {
     planner: Planner,
     program: Program,
     resolution: Resolution,
+    health: HealthChecks,
     internet: InternetSockets,
     machine: Option<Machine>,
     failures: u32,
@@ -185,10 +186,12 @@ impl Thread {
             match delta {
                 Some(delta) => {
                     self.resolution.update(&self.world, &world, &delta);
+                    self.health.update(&self.world, &world, &delta);
                     self.program = self.planner.update(&self.world, &world, &delta);
                 }
                 None => {
                     self.resolution.replace(&self.world, &world);
+                    self.health.replace(&self.world, &world);
                     self.planner = Planner::new(&world);
                     self.program = self.planner.program().clone();
                 }
@@ -199,6 +202,7 @@ impl Thread {
             match (news, &mut self.machine) {
                 (News::KeeperLost, machine) => {
                     *machine = None;
+                    self.resolution.ways().clear();
                     self.internet.leave();
                 }
                 (News::Launched { id, boot, result }, Some(machine)) => {
@@ -232,6 +236,7 @@ impl Thread {
             machine.backend.reconcile(&self.program)
         };
         errors.extend(report.failures.iter().map(ToString::to_string));
+        errors.extend(machine.name_service.follow(&self.program, &mut self.resolution, &mut machine.backend));
         // The network is in force now, whatever the instances do.
         if errors.is_empty() {
             let generation = self.world.generation;
@@ -273,7 +278,8 @@ impl Thread {
         let instances = Instances::new(keeper, &self.files, self.mailbox.clone())?;
         instances.sweep(&self.world);
         let metadata = MetadataService::new(self.runtime.clone(), self.writer.newest().clone());
-        Ok(Machine { backend, instances, metadata })
+        let name_service = NameService::new(self.runtime.clone());
+        Ok(Machine { backend, instances, metadata, name_service })
     }
 
     fn publish(&self, errors: Vec<String>) {
