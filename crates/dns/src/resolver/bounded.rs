@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::folded::hash;
+
 /// Shards, so that serving threads seldom meet.
 const SHARDS: usize = 64;
 /// Bytes that an entry takes beside its key and value, about.
@@ -98,7 +100,9 @@ impl<V: Clone> Bounded<V> {
     }
 
     fn with<T: Default>(&self, key: &[u8], act: impl FnOnce(&mut Shard<V>) -> T) -> T {
-        let place = spread(key) % self.shards.len().max(1);
+        // Within a shard keys are hashed with a secret, so that nothing is won by choosing names for one shard but a smaller cache
+        // for those names.
+        let place = (hash(key) >> 32) as usize % self.shards.len().max(1);
         let Some(shard) = self.shards.get(place) else { return T::default() };
         act(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -130,15 +134,6 @@ impl<V> Shard<V> {
             }
         }
     }
-}
-
-/// Which shard a key is in. Within a shard keys are hashed with a secret, so nothing is won by choosing names for one shard but a
-/// smaller cache for those names.
-fn spread(key: &[u8]) -> usize {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    (hash >> 32) as usize
 }
 
 #[cfg(test)]

@@ -63,23 +63,24 @@ impl Cache {
     /// What is known now.
     pub(super) fn look_up(&self, question: &Question, now: Duration) -> Known {
         let key = question.key();
-        let entry = self.entries.get(&key);
-        if let Some(entry) = entry.as_ref().filter(|entry| entry.is_fresh(now)) {
-            return Known::Part(Part::fresh(Arc::clone(entry)));
+        if let Some(entry) = self.entries.get(&key).filter(|entry| entry.is_fresh(now)) {
+            return Known::Part(Part::fresh(entry));
         }
         if let Some(entry) = self.cut_above(question, now) {
             return Known::Part(Part::fresh(entry));
         }
         if self.failures.get(&key).is_some_and(|until| now < until) {
             // RFC 8767, section 5: the failure recheck timer; until it ends, stale data is given at once.
-            return self.stale(entry, now).map_or(Known::Failed, Known::Part);
+            return self.look_up_stale(question, now).map_or(Known::Failed, Known::Part);
         }
         Known::Missing
     }
 
     /// What held once, if it is not too old (RFC 8767, section 4).
     pub(super) fn look_up_stale(&self, question: &Question, now: Duration) -> Option<Part> {
-        self.stale(self.entries.get(&question.key()), now)
+        let of_type = self.stale(self.entries.get(&question.key()), now);
+        let every_type = || key(&question.source, question.name.as_wire(), EVERY_TYPE);
+        of_type.or_else(|| self.stale(self.entries.get(&every_type()), now))
     }
 
     fn stale(&self, entry: Option<Arc<Entry>>, now: Duration) -> Option<Part> {
@@ -88,8 +89,8 @@ impl Cache {
             .map(|entry| Part::stale(entry, now))
     }
 
-    /// RFC 8020, section 2: "When an iterative caching DNS resolver receives an NXDOMAIN response, it SHOULD store it in its cache
-    /// and then all names and resource record sets (RRsets) at or below that node SHOULD be considered unreachable."
+    /// RFC 8020: "when a DNS resolver receives a response with a response code of NXDOMAIN, it means that the domain name which is
+    /// thus denied AND ALL THE NAMES UNDER IT do not exist."
     fn cut_above(&self, question: &Question, now: Duration) -> Option<Arc<Entry>> {
         let mut name = question.name.as_wire();
         while name.len() > 1 {

@@ -144,7 +144,7 @@ impl Chain {
         self.next = part.entry.next.clone();
         self.parts.push(part);
         let Some(next) = &self.next else { return };
-        // RFC 1034, section 5.2.2: "CNAME loops should be caught and signalled as an error".
+        // RFC 1034, section 3.6.2: "CNAME chains should be followed and CNAME loops signalled as an error."
         let mut owners = self.parts.iter().flat_map(|part| part.entry.sets.iter().map(|set| &set.owner));
         let aliases = self.parts.iter().map(|part| part.entry.sets.len()).sum::<usize>();
         if aliases > self.most_aliases || owners.any(|owner| owner == next) {

@@ -34,6 +34,7 @@ pub(super) struct Record {
     pub(super) owner: Name,
     pub(super) record_type: RecordType,
     pub(super) class: u16,
+    /// Seconds, of all 32 bits (RFC 8767, section 4); whoever keeps it caps it.
     pub(super) ttl: u32,
     pub(super) data: Rdata,
 }
@@ -113,9 +114,6 @@ impl<'a> Reader<'a> {
         let mut data = Vec::with_capacity(length);
         inside.data(record_type, end, &mut data)?;
         self.position = end;
-        // RFC 2181, section 8: "treat TTL values received with the most significant bit set as if the entire value received was
-        // zero."
-        let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
         Some(Record { owner, record_type, class, ttl, data: Rdata::from_wire(&data).ok()? })
     }
 
@@ -214,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_uncompressed_and_great_ttls_are_zero() {
+    fn names_are_uncompressed() {
         let reply = Reply::parse(&sample()).expect("an answer");
         assert_eq!(reply.question, b"\x03wWw\x07example\x03com\0");
         assert!(reply.authoritative && reply.has_edns());
         let [alias, address] = reply.answer.as_slice() else { panic!("{reply:?}") };
         assert_eq!(alias.owner.to_string(), "www.example.com.");
         assert_eq!(alias.data.as_wire(), b"\x01a\x07example\x03com\0");
-        assert_eq!((address.owner.to_string().as_str(), address.ttl), ("a.example.com.", 0));
+        assert_eq!((address.owner.to_string().as_str(), address.ttl), ("a.example.com.", 1 << 31));
     }
 
     #[test]

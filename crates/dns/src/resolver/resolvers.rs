@@ -173,10 +173,10 @@ impl Resolvers {
         let vpc = slot.vpc.load();
         let admitted = match vpc.as_ref() {
             None => Err(Rcode::Refused),
-            Some(vpc) => admit(&request).map(|name| (vpc, name)),
+            Some(vpc) => admit(&request).map(|()| vpc),
         };
-        let (vpc, name) = match admitted {
-            Ok(admitted) => admitted,
+        let vpc = match admitted {
+            Ok(vpc) => vpc,
             Err(rcode) => {
                 heading.write_empty(rcode, out);
                 return Said::Answer;
@@ -184,14 +184,18 @@ impl Resolvers {
         };
         let (now, turn) = (self.clock.elapsed(), entropy.below(u32::MAX));
         let key = template_key(vpc, &request);
-        let is_kept = request.recursion_desired.then(|| self.templates.get(key.bytes())).flatten();
-        let kept = is_kept.filter(|kept| kept.is_fresh(now));
+        let kept = request.recursion_desired.then(|| self.templates.get(key.bytes())).flatten();
+        let kept = kept.filter(|kept| kept.is_fresh(now));
         let seen = self.note(vpc, endpoint, arrival);
         if let Some(template) = kept {
             template.write(&heading, now, turn, out);
             self.log(&seen, &request, &template, out, now);
             return Said::Answer;
         }
+        let Ok(name) = Name::from_wire(request.name) else {
+            heading.write_empty(Rcode::FormatError, out);
+            return Said::Answer;
+        };
         let mut chain = Chain::new(name, request.record_type, self.most_aliases);
         let missing = self.advance(vpc, arrival.client.ip(), &mut chain, entropy, now);
         if !request.recursion_desired && !chain.is_only_local() {
@@ -356,8 +360,8 @@ fn heading<'q>(query: &[u8], request: &'q Request<'q>, arrival: &Arrival) -> Hea
     Heading { request, checking_disabled, transport: arrival.transport }
 }
 
-/// The name of a well-formed query that a resolver resolves.
-fn admit(request: &Request<'_>) -> Result<Name, Rcode> {
+/// Whether a well-formed query is one that a resolver resolves.
+fn admit(request: &Request<'_>) -> Result<(), Rcode> {
     if request.edns.is_some_and(|edns| edns.version != 0) {
         return Err(Rcode::BadVersion);
     }
@@ -370,7 +374,7 @@ fn admit(request: &Request<'_>) -> Result<Name, Rcode> {
     if !request.class_is_internet() {
         return Err(Rcode::Refused);
     }
-    Name::from_wire(request.name).map_err(|_| Rcode::FormatError)
+    Ok(())
 }
 
 /// A key on the stack: one is made for every query.
