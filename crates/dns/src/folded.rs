@@ -87,6 +87,11 @@ impl Folded {
     }
 }
 
+/// A hash of any bytes, well spread and of no secret.
+pub fn hash(bytes: &[u8]) -> u64 {
+    extend(MULTIPLIER, bytes)
+}
+
 /// The hash of a name that has one more label in front of one hashed before.
 fn extend(hash: u64, label: &[u8]) -> u64 {
     let mut hash = mix(hash, label.len() as u64);
