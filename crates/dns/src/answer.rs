@@ -63,6 +63,8 @@ pub struct Explanation {
     pub rcode: Rcode,
     /// Records in the order of the answer.
     pub records: Vec<ExplainedRecord>,
+    /// The name servers that the name is delegated to, when others answer for it.
+    pub referral: Vec<Name>,
     /// Every decision on the way, for people.
     pub why: Vec<String>,
 }
@@ -102,11 +104,12 @@ impl Authority {
         let whole = if client.source.is_ipv4() { 32 } else { 128 };
         let (address, prefix) = subnet.filter(|(_, prefix)| *prefix > 0).unwrap_or((client.source, whole));
         let mut chooser = Chooser::new(self, entropy, address, prefix);
-        let (zone, rcode) = match self.admit(&request, client.view) {
+        let mut name = Folded::empty();
+        let (zone, rcode) = match self.admit(&request, client.view, &mut name) {
             Err(rcode) => (None, rcode),
-            Ok((zone, name)) => {
+            Ok(zone) => {
                 let mut answering = Answering { zone, message: &mut message, chooser: &mut chooser };
-                (Some(zone), answering.run(name, request.record_type))
+                (Some(zone), answering.run(&mut name, request.record_type))
             }
         };
         let scope = chooser.scope();
@@ -114,8 +117,8 @@ impl Authority {
         Some(Outcome { zone, rcode, record_type: Some(request.record_type), name: request.name, subnet })
     }
 
-    /// The zone that a well-formed query is for.
-    fn admit(&self, request: &Request<'_>, view: ViewId) -> Result<(&Zone, Folded), Rcode> {
+    /// The zone that a well-formed query is for, and the name in it.
+    fn admit(&self, request: &Request<'_>, view: ViewId, name: &mut Folded) -> Result<&Zone, Rcode> {
         if request.edns.is_some_and(|edns| edns.version != 0) {
             return Err(Rcode::BadVersion);
         }
@@ -128,9 +131,8 @@ impl Authority {
         if !request.class_is_internet() {
             return Err(Rcode::Refused);
         }
-        let name = Folded::new(request.name).ok_or(Rcode::FormatError)?;
-        let zone = self.find(view, &name, request.record_type).ok_or(Rcode::Refused)?;
-        Ok((zone, name))
+        name.fold(request.name).ok_or(Rcode::FormatError)?;
+        self.find(view, name, request.record_type).ok_or(Rcode::Refused)
     }
 
     /// What a zone answers a client, and why: `TestDNSAnswer` and `enishi dns`. Nothing when there is no such zone or the name is
@@ -144,7 +146,8 @@ impl Authority {
         entropy: &mut Entropy,
     ) -> Option<Explanation> {
         let zone = self.zone(zone).filter(|zone| name.is_within(zone.apex()))?;
-        let mut why = vec![format!("hosted zone {} answers for {}", zone.id(), zone.apex())];
+        let mut why = vec![format!("zone {} answers for {}", zone.id(), zone.apex())];
+        let mut referral = Vec::new();
         let mut records = Vec::new();
         let mut owner = name.clone();
         let mut rcode = Rcode::NoError;
@@ -157,8 +160,11 @@ impl Authority {
                     }
                     node
                 }
-                Found::Cut { .. } => {
-                    why.push(format!("{owner} is delegated away"));
+                Found::Cut { node, exact } if exact && record_type == RecordType::DS => node,
+                Found::Cut { node, .. } => {
+                    referral = servers(node);
+                    let shown: Vec<String> = referral.iter().map(ToString::to_string).collect();
+                    why.push(format!("{owner} is delegated to {}", shown.join(", ")));
                     break;
                 }
                 Found::Nothing => {
@@ -190,7 +196,7 @@ impl Authority {
                 _ => break,
             }
         }
-        Some(Explanation { rcode, records, why })
+        Some(Explanation { rcode, records, referral, why })
     }
 }
 
@@ -202,10 +208,10 @@ struct Answering<'q, 'b, 'c, 'z> {
 }
 
 impl<'c: 'z, 'z> Answering<'_, '_, 'c, 'z> {
-    fn run(&mut self, mut name: Folded, record_type: RecordType) -> Rcode {
+    fn run(&mut self, name: &mut Folded, record_type: RecordType) -> Rcode {
         let mut owner = QUESTION;
         for _ in 0..MOST_HOPS {
-            let node = match self.zone.find(&name) {
+            let node = match self.zone.find(name) {
                 Found::Node { node, .. } => node,
                 Found::Cut { node, exact } if exact && record_type == RecordType::DS => node,
                 Found::Cut { node, .. } => {
@@ -227,11 +233,8 @@ impl<'c: 'z, 'z> Answering<'_, '_, 'c, 'z> {
                 return Rcode::NoError;
             }
             let Some(data) = self.push_all(owner, set.record_type, &chosen) else { return Rcode::NoError };
-            match next_name(set, record_type, &chosen).and_then(Folded::new) {
-                Some(next) if self.holds(&next) => {
-                    name = next;
-                    owner = data;
-                }
+            match next_name(set, record_type, &chosen).and_then(|next| name.fold(next)) {
+                Some(()) if self.holds(name) => owner = data,
                 _ => return Rcode::NoError,
             }
         }
@@ -299,6 +302,17 @@ impl<'c: 'z, 'z> Answering<'_, '_, 'c, 'z> {
         let apex = self.zone.apex();
         let skip = name.depth().checked_sub(apex.labels().count());
         skip.is_some_and(|skip| name.suffix(skip) == apex.as_wire())
+    }
+}
+
+/// The name servers of a delegation.
+fn servers(node: &Node) -> Vec<Name> {
+    let first = node.set(RecordType::NS).and_then(|set| set.members.first());
+    match first.map(|member| &member.source) {
+        Some(Source::Records(servers)) => {
+            servers.records().filter_map(|server| Name::from_wire(server.data).ok()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

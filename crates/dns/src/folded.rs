@@ -21,16 +21,29 @@ pub struct Folded {
 }
 
 impl Folded {
-    /// Folds one uncompressed name that fills `wire` exactly; nothing for other bytes.
-    pub fn new(wire: &[u8]) -> Option<Self> {
-        let mut folded = Folded {
+    /// Room for a name, to be filled by [`Folded::fold`]. It is large: whoever answers a query keeps one.
+    pub fn empty() -> Self {
+        Folded {
             wire: [0; LONGEST_NAME],
-            length: wire.len(),
+            length: 0,
             starts: [0; MOST_LABELS],
             hashes: [0; MOST_LABELS],
             depth: 0,
-        };
-        let target = folded.wire.get_mut(..wire.len())?;
+        }
+    }
+
+    /// Folds one uncompressed name that fills `wire` exactly; nothing for other bytes.
+    pub fn new(wire: &[u8]) -> Option<Self> {
+        let mut folded = Folded::empty();
+        folded.fold(wire)?;
+        Some(folded)
+    }
+
+    /// Folds another name in place. What is kept is of no use when `wire` is not exactly one name.
+    pub fn fold(&mut self, wire: &[u8]) -> Option<()> {
+        self.depth = 0;
+        self.length = wire.len();
+        let target = self.wire.get_mut(..wire.len())?;
         target.copy_from_slice(wire);
         // Length bytes are below 64 and so stay as they are.
         target.make_ascii_lowercase();
@@ -40,23 +53,23 @@ impl Folded {
             if length > 63 {
                 return None;
             }
-            *folded.starts.get_mut(folded.depth)? = position as u8;
+            *self.starts.get_mut(self.depth)? = position as u8;
             position += 1 + length;
             if length == 0 {
                 break;
             }
-            folded.depth += 1;
+            self.depth += 1;
         }
         if position != wire.len() {
             return None;
         }
         let mut hash = MULTIPLIER;
-        *folded.hashes.get_mut(folded.depth)? = hash;
-        for suffix in (0..folded.depth).rev() {
-            hash = extend(hash, folded.label(suffix));
-            *folded.hashes.get_mut(suffix)? = hash;
+        *self.hashes.get_mut(self.depth)? = hash;
+        for suffix in (0..self.depth).rev() {
+            hash = extend(hash, self.label(suffix));
+            *self.hashes.get_mut(suffix)? = hash;
         }
-        Some(folded)
+        Some(())
     }
 
     /// How many labels the name has, without the root.

@@ -17,7 +17,7 @@ pub trait Named {
 /// Shards in a group.
 const GROUP: usize = 256;
 /// Mean slots of a shard before the table spreads out.
-const CROWDED: usize = 12;
+const CROWDED: usize = 4;
 
 type Shard<T> = Vec<(u64, Arc<T>)>;
 

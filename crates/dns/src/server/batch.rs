@@ -249,9 +249,13 @@ fn destination(control: &mut Control, length: usize) -> Option<IpAddr> {
     }
 }
 
-/// Asks the kernel to say which address each datagram was sent to.
+/// Asks the kernel to say which address each datagram was sent to, unless the socket has but one.
 pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
-    let (level, option) = match socket.local_addr()? {
+    let local = socket.local_addr()?;
+    if !local.ip().is_unspecified() {
+        return Ok(());
+    }
+    let (level, option) = match local {
         std::net::SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
         std::net::SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
     };
