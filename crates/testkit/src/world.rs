@@ -18,7 +18,10 @@
 
 mod compute;
 mod random;
+#[cfg(feature = "scenarios")]
+mod resolver;
 mod vpc;
+mod zones;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +32,9 @@ use enishi_state::{AccountId, Caller, Delta, Region, ResourceId, Scope, Timestam
 use crate::Random;
 
 pub use random::{random_step, random_world};
+#[cfg(feature = "scenarios")]
+pub use resolver::random_resolver_step;
+pub use zones::random_zone_step;
 
 /// Builds a world; every method is one or more committed transactions.
 pub struct WorldBuilder {
