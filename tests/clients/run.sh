@@ -30,6 +30,8 @@ run() {
 run "boto3" python3 "$here/boto3_vpc.py" "$ENISHI_ENDPOINT"
 run "boto3: resources, waiters, paginators" python3 "$here/boto3_resources.py" "$ENISHI_ENDPOINT"
 run "AWS CLI: examples/public-private.sh" "$root/examples/public-private.sh"
+run "boto3: domains" python3 "$here/boto3_domains.py" "$ENISHI_ENDPOINT"
+run "AWS CLI: examples/domain.sh" "$root/examples/domain.sh"
 run "Terraform" bash "$here/terraform/run.sh"
 run "ssh" bash "$here/ssh.sh"
 echo "$passed passed, 0 failed"

@@ -12,8 +12,8 @@ use super::{faults, operation};
 /// Labels that every registry keeps for itself (the registry agreements' specification 5).
 const RESERVED: &[&str] = &["nic", "whois", "rdds", "www"];
 
-/// Domains of AWS's own and of documentation (RFC 2606, section 3), registered long ago.
-const TAKEN: &[&str] = &["amazon", "amazonaws", "aws", "example"];
+/// Domains of AWS, of the registry itself and of documentation (RFC 2606, section 3), registered long ago.
+const TAKEN: &[&str] = &["amazon", "amazonaws", "aws", "example", "gtld-servers", "root-servers"];
 
 /// A name that can be registered, or could be if nobody had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use enishi_cloud::route53domains::confirmation::{self, Confirmed, Refused};
 use enishi_cloud::route53domains::mail;
-use enishi_state::route53domains::{Mail, MailId, MailKind};
+use enishi_state::route53domains::{ConfirmedAddress, Mail, MailId, MailKind};
 use enishi_state::{Timestamp, Tx, World};
 use enishi_wire::Fault;
 use http::StatusCode;
@@ -24,20 +24,20 @@ pub fn list(world: &World, origin: &str) -> Value {
     let mut mails: Vec<&Mail> = world.all::<Mail>().collect();
     mails.sort_by(|a, b| (a.sent, &a.id).cmp(&(b.sent, &b.id)));
     let line = |mail: &&Mail| {
-        let state = state(mail).map(|state| format!(" ({state})")).unwrap_or_default();
+        let state = state(world, mail).map(|state| format!(" ({state})")).unwrap_or_default();
         format!("{}  {}  {}  {}{state}", mail.id, date(mail.sent), mail.to, mail::subject(mail))
     };
     let text: Vec<String> = mails.iter().map(line).collect();
     let text = if text.is_empty() { "no mail".to_owned() } else { text.join("\n") };
-    let data: Vec<Value> = mails.into_iter().map(|mail| described(mail, origin)).collect();
+    let data: Vec<Value> = mails.into_iter().map(|mail| described(world, mail, origin)).collect();
     json!({ "text": text, "data": data })
 }
 
 /// One mail as the message that it is.
 pub fn show(world: &World, name: &str, origin: &str) -> Result<Value, Refusal> {
-    let mail = find(world, name)?;
+    let mail = find(world, name, |_| true)?;
     let message = mail::message(mail, origin);
-    let mut data = described(mail, origin);
+    let mut data = described(world, mail, origin);
     let text = message.replace("\r\n", "\n").trim_end().to_owned();
     if let Value::Object(members) = &mut data {
         members.insert("message".to_owned(), Value::String(message));
@@ -48,7 +48,7 @@ pub fn show(world: &World, name: &str, origin: &str) -> Result<Value, Refusal> {
 /// Follows the link in a mail.
 pub async fn confirm(app: &Arc<App>, name: &str) -> Result<Value, Refusal> {
     let world = app.writer.newest().load_full();
-    let mail = find(&world, name)?;
+    let mail = find(&world, name, |mail| matches!(mail.kind, MailKind::Verify { .. }))?;
     let MailKind::Verify { token, .. } = &mail.kind else {
         return Err((StatusCode::CONFLICT, format!("there is nothing to confirm in mail {}", mail.id)));
     };
@@ -83,8 +83,8 @@ pub async fn answer(app: &Arc<App>, token: &str) -> Result<String, Refusal> {
 }
 
 async fn follow(app: &Arc<App>, token: &str) -> Result<Confirmed, Refusal> {
-    let mail = app.writer.newest().load_full();
-    let mail = confirmation::find(&mail, token, clock::now()).map_err(refusal)?;
+    let world = app.writer.newest().load_full();
+    let mail = confirmation::find(&world, token, clock::now()).map_err(refusal)?;
     let confirmed = Confirmed { address: mail.to.clone(), domain: mail.domain.clone() };
     let token = token.to_owned();
     let change = move |tx: &mut Tx<'_>| match confirmation::confirm(tx, &token) {
@@ -106,29 +106,30 @@ fn refusal(refused: Refused) -> Refusal {
     }
 }
 
-/// The mail with this id, or the newest one about this domain.
-fn find<'w>(world: &'w World, name: &str) -> Result<&'w Mail, Refusal> {
+/// The mail with this id, or the newest one about this domain that is `wanted`.
+fn find<'w>(world: &'w World, name: &str, wanted: impl Fn(&Mail) -> bool) -> Result<&'w Mail, Refusal> {
     let newest = || {
-        let about = world.by::<Mail>("domain", name.trim_end_matches('.'));
+        let about = world.by::<Mail>("domain", name.trim_end_matches('.')).filter(|mail| wanted(mail));
         about.max_by(|a, b| (a.sent, &a.id).cmp(&(b.sent, &b.id)))
     };
     let found = world.get::<Mail>(&MailId::new(name)).or_else(newest);
-    found.ok_or_else(|| {
-        (StatusCode::NOT_FOUND, format!("there is no mail {name:?}, and none about a domain of that name"))
-    })
+    let text = || format!("there is no mail {name:?}, and none about a domain of that name");
+    found.ok_or_else(|| (StatusCode::NOT_FOUND, text()))
 }
 
 /// What became of a mail that asks for something.
-fn state(mail: &Mail) -> Option<&'static str> {
+fn state(world: &World, mail: &Mail) -> Option<&'static str> {
+    // An address that was confirmed by one mail needs no other.
+    let is_known = || world.get::<ConfirmedAddress>(&ConfirmedAddress::key(&mail.to)).is_some();
     match mail.kind {
-        MailKind::Verify { confirmed: Some(_), .. } => Some("confirmed"),
+        MailKind::Verify { .. } if is_known() => Some("confirmed"),
         MailKind::Verify { expires, .. } if expires <= clock::now() => Some("expired"),
         MailKind::Verify { .. } => Some("waits for you"),
         _ => None,
     }
 }
 
-fn described(mail: &Mail, origin: &str) -> Value {
+fn described(world: &World, mail: &Mail, origin: &str) -> Value {
     json!({
         "id": mail.id,
         "account": mail.account,
@@ -137,7 +138,7 @@ fn described(mail: &Mail, origin: &str) -> Value {
         "name": mail.name,
         "sent": date(mail.sent),
         "subject": mail::subject(mail),
-        "state": state(mail),
+        "state": state(world, mail),
         "link": mail::link(mail, origin),
     })
 }
