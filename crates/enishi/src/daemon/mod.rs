@@ -108,6 +108,8 @@ pub struct Info {
     pub listen: SocketAddr,
     /// Where it answers DNS.
     pub dns: Option<SocketAddr>,
+    /// Whether VPC resolvers ask the machine's own name servers for what the registry does not have.
+    pub host_dns: bool,
     /// Where its data is.
     pub data_dir: PathBuf,
     /// The keeper's socket.
@@ -306,6 +308,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         info: Info {
             listen,
             dns: names.as_ref().map(dns::Listener::address),
+            host_dns: !options.host_name_servers.is_empty(),
             data_dir: data_dir.path().to_owned(),
             keeper_socket: options.keeper_socket.clone(),
             mode: options.mode.to_string(),

@@ -23,24 +23,36 @@ use crate::daemon::endpoint::names;
 /// `CNAME`s followed from zone to zone.
 const MOST_HOPS: usize = 8;
 
+/// Delegations followed for one name.
+const MOST_REFERRALS: usize = 8;
+
 /// The TTL that a VPC's own names are answered with.
 const LOCAL_TTL: u32 = 60;
 
 type Refusal = (StatusCode, String);
 
+/// What a person wants to know.
+#[derive(Debug)]
+pub struct Question<'q> {
+    /// The name.
+    pub name: &'q str,
+    /// The type: `A`.
+    pub record_type: &'q str,
+    /// A region, an address, or an instance; without one the client is a program on this machine that asks the name service
+    /// itself.
+    pub from: Option<&'q str>,
+    /// Whether VPC resolvers ask the machine's own name servers for what the registry does not have.
+    pub host_dns: bool,
+}
+
 impl NameServers {
-    /// What a client gets for a name, and why. `from` is a region, an address, or an instance; without it the client is a
-    /// program on this machine that asks the name service itself.
+    /// What a client gets for a name, and why. An instance's question goes from the root down, if its VPC does not have the
+    /// name; any other client asks the name servers of the hosted zone, whether or not it is delegated.
     ///
     /// # Errors
     /// When the question cannot be understood, or there is no such client.
-    pub fn explain(
-        &self,
-        world: &World,
-        name: &str,
-        record_type: &str,
-        from: Option<&str>,
-    ) -> Result<Value, Refusal> {
+    pub fn explain(&self, world: &World, question: &Question<'_>) -> Result<Value, Refusal> {
+        let Question { name, record_type, from, host_dns } = *question;
         let bad = |text: String| (StatusCode::BAD_REQUEST, text);
         let owner = Name::parse(name).map_err(|error| bad(format!("{name:?} is no domain name: {error}")))?;
         let record_type: RecordType =
@@ -51,8 +63,14 @@ impl NameServers {
             authority: &authority,
             asker: client.asker(&authority),
             resolver: client.resolver,
+            host_dns,
             entropy: entropy(),
-            found: Explanation { rcode: Rcode::NoError, records: Vec::new(), why: client.why },
+            found: Explanation {
+                rcode: Rcode::NoError,
+                records: Vec::new(),
+                referral: Vec::new(),
+                why: client.why,
+            },
             elsewhere: false,
         };
         asking.resolve(&owner, record_type);
@@ -138,6 +156,8 @@ struct Asking<'a> {
     asker: Asker,
     /// The resolver of the client's VPC.
     resolver: Option<Arc<VpcResolver>>,
+    /// Whether VPC resolvers ask the machine's own name servers for what the registry does not have.
+    host_dns: bool,
     entropy: Entropy,
     found: Explanation,
     /// Whether somebody else has the answer, whom nobody asked.
@@ -185,7 +205,7 @@ impl Asking<'_> {
                         .to_owned(),
                 );
             }
-            Decision::Public => self.ask_public(name, record_type),
+            Decision::Public => self.descend(name, record_type),
         }
         self.resolver = Some(resolver);
     }
@@ -194,7 +214,48 @@ impl Asking<'_> {
         self.found.why.push(why);
     }
 
-    /// The closest public zone.
+    /// From the root down, as recursion does: a zone counts only if it is delegated.
+    fn descend(&mut self, name: &Name, record_type: RecordType) {
+        let mut server = NameServer::Root.address().map(IpAddr::V4);
+        for _ in 0..MOST_REFERRALS {
+            let Some(view) = server.and_then(|server| self.authority.view_of(server)) else {
+                self.elsewhere = true;
+                self.say(
+                    "none of these name servers is one of Route 53's, so what they answer is not known here"
+                        .to_owned(),
+                );
+                return;
+            };
+            let Some(zone) = self.authority.closest(view, name, record_type) else {
+                self.found.rcode = Rcode::ServerFailure;
+                self.say(format!("no hosted zone of these name servers holds {name}"));
+                return;
+            };
+            self.ask_zone(&zone, name, record_type);
+            let servers = std::mem::take(&mut self.found.referral);
+            if servers.is_empty() {
+                // The zones of the registry have their names for ids.
+                if self.found.rcode == Rcode::NameError && self.host_dns && zone.ends_with('.') {
+                    self.elsewhere = true;
+                    self.say("so this machine's own name servers are asked (--host-dns)".to_owned());
+                }
+                return;
+            }
+            server = servers.iter().find_map(|server| self.address_of(server));
+        }
+    }
+
+    /// The address of one of Amazon's own name servers.
+    fn address_of(&mut self, server: &Name) -> Option<IpAddr> {
+        let views = [NameServer::Amazon, NameServer::TopLevel].map(view);
+        let zone = views.into_iter().find_map(|view| self.authority.closest(view, server, RecordType::A))?;
+        let found = self.authority.explain(&zone, server, RecordType::A, &self.asker, &mut self.entropy)?;
+        let record = found.records.iter().find(|record| record.record_type == RecordType::A)?;
+        let octets: [u8; 4] = record.data.as_wire().try_into().ok()?;
+        Some(IpAddr::from(octets))
+    }
+
+    /// The closest public zone, whether or not it is delegated.
     fn ask_public(&mut self, name: &Name, record_type: RecordType) {
         match self.authority.closest(view(NameServer::Every), name, record_type) {
             Some(zone) => self.ask_zone(&zone, name, record_type),
@@ -210,6 +271,7 @@ impl Asking<'_> {
         match explained {
             Some(explained) => {
                 self.found.rcode = explained.rcode;
+                self.found.referral = explained.referral;
                 self.found.records.extend(explained.records);
                 self.found.why.extend(explained.why);
             }

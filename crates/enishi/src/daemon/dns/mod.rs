@@ -19,6 +19,7 @@ use enishi_dns::{Store, ViewId};
 use enishi_plan::{Delegations, NameServer, ZoneEdit, zone_edits, zones};
 use enishi_state::{Delta, World};
 
+pub use explain::Question;
 pub use listener::{Listener, seed};
 pub use places::{PlaceFiles, Places};
 pub use resolution::{PUBLIC_RESOLVER, PublicResolver, Resolution, Sources};

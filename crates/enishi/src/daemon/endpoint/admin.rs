@@ -30,6 +30,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Answer, guard, names, show, zone};
+use crate::daemon::dns::Question;
 use crate::daemon::{App, Stop, outbox};
 
 /// How long `settle` waits at most.
@@ -140,9 +141,15 @@ fn traced(app: &App, head: &Parts) -> Result<Answer, Refusal> {
 
 fn explained(app: &App, head: &Parts) -> Result<Answer, Refusal> {
     let world = app.writer.newest().load_full();
-    let name = required(head, "name")?;
     let record_type = parameter(head, "type").unwrap_or_else(|| "A".to_owned());
-    Ok(data(&app.names.explain(&world, &name, &record_type, parameter(head, "from").as_deref())?))
+    let (name, from) = (required(head, "name")?, parameter(head, "from"));
+    let question = Question {
+        name: &name,
+        record_type: &record_type,
+        from: from.as_deref(),
+        host_dns: app.info.host_dns,
+    };
+    Ok(data(&app.names.explain(&world, &question)?))
 }
 
 fn exported(app: &App, head: &Parts) -> Result<Answer, Refusal> {
