@@ -60,8 +60,8 @@ impl Batch {
         Batch { slots: (0..BATCH).map(|_| slot()).collect(), filled: 0 }
     }
 
-    /// Takes what is there, at least one datagram.
-    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+    /// Takes what is there, at least one datagram; says whether there may be more.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<bool> {
         self.filled = 0;
         let mut vectors: Vec<libc::iovec> = Vec::with_capacity(BATCH);
         for slot in &mut self.slots {
@@ -95,7 +95,7 @@ impl Batch {
             slot.has_answer = false;
         }
         self.filled = count.min(BATCH);
-        Ok(())
+        Ok(self.filled == BATCH)
     }
 
     /// Lets `respond(query, client, server, out)` answer every datagram; `later` gets the answers that are not there yet, with the

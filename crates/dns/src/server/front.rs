@@ -215,7 +215,8 @@ impl Worker {
                 }
                 let Some(bound) = self.socket(event.data()) else { continue };
                 match bound.serve(&mut batch, &mut entropy) {
-                    Ok(()) => {}
+                    // What is left makes the socket ready again.
+                    Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_transient(&error) => {}
                     Err(error) => {
                         tracing::warn!(%error, "a resolver's socket failed");

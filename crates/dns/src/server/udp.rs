@@ -29,12 +29,13 @@ impl<A: Answers> Bound<A> {
         &self.socket
     }
 
-    /// Takes what is there, at most a batch, and answers it; what cannot be answered at once when it can be.
+    /// Takes what is there, at most a batch, and answers it; what cannot be answered at once when it can be. Says whether there
+    /// may be more.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when nothing is there, or what is wrong with the socket.
-    pub(super) fn serve(self: &Arc<Self>, batch: &mut Batch, entropy: &mut Entropy) -> io::Result<()> {
-        batch.receive(&self.socket)?;
+    pub(super) fn serve(self: &Arc<Self>, batch: &mut Batch, entropy: &mut Entropy) -> io::Result<bool> {
+        let more = batch.receive(&self.socket)?;
         batch.answer(
             |query, client, server, out| {
                 let server = server.unwrap_or(self.local);
@@ -43,16 +44,17 @@ impl<A: Answers> Bound<A> {
             },
             |pending, way_back| {
                 let Some(runtime) = self.answers.runtime() else { return };
-                let bound = Arc::clone(self);
+                // An answer to come does not keep the socket open: its address may be wanted again.
+                let bound = Arc::downgrade(self);
                 runtime.spawn(async move {
-                    if let Some(mut answer) = pending.await {
+                    if let (Some(mut answer), Some(bound)) = (pending.await, bound.upgrade()) {
                         way_back.send(&bound.socket, &mut answer);
                     }
                 });
             },
         );
         batch.send(&self.socket);
-        Ok(())
+        Ok(more)
     }
 }
 
@@ -61,7 +63,8 @@ pub(super) fn run<A: Answers>(bound: &Arc<Bound<A>>, stopped: &PipeReader, mut e
     let mut batch = Batch::new();
     loop {
         let waited = match bound.serve(&mut batch, &mut entropy) {
-            Ok(()) => continue,
+            Ok(true) => continue,
+            Ok(false) => wait(&bound.socket, stopped),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait(&bound.socket, stopped),
             Err(error) if is_transient(&error) => continue,
             Err(error) => Err(error),
