@@ -85,9 +85,15 @@ impl EventStore {
     /// # Errors
     /// It cannot be opened, or is none of ours.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::on(|| Database::builder().set_cache_size(CACHE_BYTES).create(path))
+    }
+
+    /// The same on any database.
+    pub(super) fn on(
+        open: impl FnOnce() -> std::result::Result<Database, redb::DatabaseError>,
+    ) -> Result<Self> {
         guarded(|| {
-            let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(database)?;
-            let store = EventStore { database };
+            let store = EventStore { database: open().map_err(database)? };
             store.prepare()?;
             Ok(store)
         })
