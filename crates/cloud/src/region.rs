@@ -4,6 +4,7 @@
 //! AWS maps zone names to zone ids per account; here every account has the same mapping, in order, so that scripts give
 //! the same result for everyone. A region that AWS does not have (a client may send any name) gets three zones.
 
+pub(crate) use enishi_plan::host_name::private_domain;
 use enishi_state::Region;
 
 /// A region of AWS's commercial partition.
@@ -109,22 +110,6 @@ pub(crate) fn zone_by_name(region: &Region, name: &str) -> Option<Zone> {
 /// The zone of that id in the region.
 pub(crate) fn zone_by_id(region: &Region, id: &str) -> Option<Zone> {
     zones(region).into_iter().find(|zone| zone.id == id)
-}
-
-/// The domain of private host names: `ec2.internal` in `us-east-1`, else `REGION.compute.internal`.
-pub(crate) fn private_domain(region: &Region) -> String {
-    match region.as_str() {
-        "us-east-1" => "ec2.internal".to_owned(),
-        other => format!("{other}.compute.internal"),
-    }
-}
-
-/// The domain of public host names: `compute-1.amazonaws.com` in `us-east-1`, else `REGION.compute.amazonaws.com`.
-pub(crate) fn public_domain(region: &Region) -> String {
-    match region.as_str() {
-        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
-        other => format!("{other}.compute.amazonaws.com"),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use enishi_plan::host_name::{private_name, public_name};
 use enishi_proxy::metadata::{InstanceMetadata, InterfaceMetadata, Options};
 use enishi_state::World;
 use enishi_state::ec2::{Address, Instance, NetworkInterface, SecurityGroup, Subnet, Vpc};
@@ -65,33 +66,15 @@ fn interface_of(world: &World, instance: &Instance, row: &NetworkInterface) -> O
         hostname: if device == 0 {
             instance.private_dns_name.clone()
         } else {
-            private_name(instance, row.primary_ip())
+            private_name(&instance.scope.region, row.primary_ip())
         },
         private_ips: row.addresses.iter().map(|address| address.ip).collect(),
-        public_hostname: public.map(|address| public_name(instance.scope.region.as_str(), *address)),
+        public_hostname: public.map(|address| public_name(&instance.scope.region, *address)),
         public_ips,
         subnet: (subnet.id.to_string(), subnet.cidr),
         vpc: (vpc.id.to_string(), vpc.cidrs.iter().map(|block| block.cidr).collect()),
         groups: groups.map(|group| (group.name.clone(), group.id.to_string())).collect(),
     })
-}
-
-/// `ip-10-0-0-5.ec2.internal`, in the domain of the instance's own name.
-fn private_name(instance: &Instance, address: Ipv4Addr) -> String {
-    let domain = instance.private_dns_name.split_once('.').map_or("ec2.internal", |(_, domain)| domain);
-    format!("ip-{}.{domain}", dashed(address))
-}
-
-/// The public host name. [EC2 instance hostname types](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html)
-fn public_name(region: &str, address: Ipv4Addr) -> String {
-    match region {
-        "us-east-1" => format!("ec2-{}.compute-1.amazonaws.com", dashed(address)),
-        _ => format!("ec2-{}.{region}.compute.amazonaws.com", dashed(address)),
-    }
-}
-
-fn dashed(address: Ipv4Addr) -> String {
-    address.to_string().replace('.', "-")
 }
 
 fn architecture() -> &'static str {

@@ -50,7 +50,7 @@ use dns::{NameServers, Resolution};
 use health::HealthChecks;
 use journal::{Journal, Progress};
 use logs::Logs;
-use reconcile::{InternetSockets, Mailbox, Realised, Reconciler};
+use reconcile::{InternetSockets, Mailbox, Realised, Reconciler, Services};
 use store::Store;
 use writer::{Receipt, Writer};
 
@@ -278,16 +278,19 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let resolution = Resolution::start(sources, runtime.handle()).context("cannot resolve names")?;
     let responder = resolution.responder().clone().for_view(dns::view(NameServer::Every));
     let internet = InternetSockets::default();
-    let health =
-        HealthChecks::start(&world, name_servers.store().clone(), internet.clone(), runtime.handle())?;
+    let health = HealthChecks::start(
+        &world,
+        name_servers.store().clone(),
+        resolution.public(),
+        internet.clone(),
+        runtime.handle(),
+    )?;
     let reconciler = Reconciler::start(
         keeper,
         world,
         mailbox.clone(),
         writer.clone(),
-        resolution,
-        health.clone(),
-        internet,
+        Services { resolution, health: health.clone(), internet },
         runtime.handle().clone(),
     )
     .context("cannot start a thread")?;

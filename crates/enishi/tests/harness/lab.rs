@@ -18,8 +18,13 @@ pub struct Network {
 
 impl Network {
     pub fn new(daemon: &Daemon) -> Self {
-        let vpc = daemon.create_vpc("10.0.0.0/16");
-        let subnet = daemon.call(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.1.0/24"));
+        Self::at(daemon, "10.0")
+    }
+
+    /// The same with another block: the first two numbers of its addresses.
+    pub fn at(daemon: &Daemon, start: &str) -> Self {
+        let vpc = daemon.create_vpc(&format!("{start}.0.0/16"));
+        let subnet = daemon.call(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock={start}.1.0/24"));
         let group = format!("Action=CreateSecurityGroup&GroupName=lab&GroupDescription=lab&VpcId={vpc}");
         let group = first(&daemon.call(&group), "groupId");
         Network { subnet: first(&subnet, "subnetId"), vpc, group }

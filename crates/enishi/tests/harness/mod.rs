@@ -1,7 +1,9 @@
 //! Starts the real binary and talks to it. Everything it starts ends with the [`Daemon`].
 #![allow(dead_code)]
 
+pub mod health;
 pub mod lab;
+pub mod zone;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -264,7 +266,7 @@ fn program(launcher: &[String]) -> Command {
 
 fn spawn(launcher: &[String], directory: &Path, arguments: &[String]) -> (Child, SocketAddr) {
     let mut child = program(launcher)
-        .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["up", "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--data-dir"])
         .arg(directory)
         .args(arguments)
         .stdin(Stdio::null())

@@ -8,6 +8,7 @@ use enishi_api::ec2::{
     InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress, NetworkInterfaceAssociation,
     NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress, OperatorResponse,
 };
+pub(crate) use enishi_plan::host_name::{private_name as private_dns_name, public_name as public_dns_name};
 use enishi_state::ec2::{
     Attachment, InterfaceKind, NetworkInterface, SecurityGroup, SecurityGroupId, Subnet, Vpc,
 };
@@ -16,7 +17,6 @@ use enishi_wire::Timestamp;
 
 use super::super::address::association::{Public, public_of};
 use super::super::tag;
-use crate::region;
 
 /// The account that AWS's own services attach as.
 const SERVICE_OWNER: &str = "amazon-aws";
@@ -180,20 +180,6 @@ pub(crate) fn has_dns_names(world: &World, row: &NetworkInterface) -> bool {
     world.get::<Vpc>(&row.vpc).is_some_and(|vpc| vpc.dns_hostnames && vpc.dns_support)
 }
 
-/// `ip-10-0-0-5.ec2.internal`
-pub(crate) fn private_dns_name(of: &Region, ip: Ipv4Addr) -> String {
-    format!("ip-{}.{}", dashed(ip), region::private_domain(of))
-}
-
-/// `ec2-198-18-1-0.compute-1.amazonaws.com`
-pub(crate) fn public_dns_name(of: &Region, ip: Ipv4Addr) -> String {
-    format!("ec2-{}.{}", dashed(ip), region::public_domain(of))
-}
-
 fn public_name_if(names: bool, of: &Region, ip: Ipv4Addr) -> String {
     if names { public_dns_name(of, ip) } else { String::new() }
-}
-
-fn dashed(ip: Ipv4Addr) -> String {
-    ip.to_string().replace('.', "-")
 }

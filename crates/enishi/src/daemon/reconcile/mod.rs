@@ -71,6 +71,16 @@ pub struct Realised {
     pub namespaces: usize,
 }
 
+/// What follows the world besides the kernel.
+pub struct Services {
+    /// Name servers and resolvers.
+    pub resolution: Resolution,
+    /// Health checks.
+    pub health: HealthChecks,
+    /// The way into the simulated internet.
+    pub internet: InternetSockets,
+}
+
 /// The reconcile thread, from outside.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -86,11 +96,10 @@ impl Reconciler {
         world: Arc<World>,
         mailbox: Arc<Mailbox>,
         writer: Writer,
-        resolution: Resolution,
-        health: HealthChecks,
-        internet: InternetSockets,
+        services: Services,
         runtime: Handle,
     ) -> std::io::Result<Self> {
+        let Services { resolution, health, internet } = services;
         let (sender, realised) = watch::channel(Realised::default());
         let planner = Planner::new(&world);
         let thread = Thread {

@@ -1,0 +1,85 @@
+//! Hosted zones, and what is answered by them.
+
+use super::{Daemon, first};
+
+/// A hosted zone.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    pub id: String,
+    /// The name server that its SOA record names.
+    pub name_server: String,
+}
+
+impl Daemon {
+    /// A public zone, or one that a VPC sees.
+    pub fn create_zone(&self, name: &str, vpc: Option<&str>) -> Zone {
+        let private =
+            vpc.map(|vpc| format!("<VPC><VPCRegion>us-east-1</VPCRegion><VPCId>{vpc}</VPCId></VPC>"));
+        let reference = format!("{name}-{}", vpc.unwrap_or_default());
+        let body = format!(
+            "<CreateHostedZoneRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Name>{name}</Name>{}\
+             <CallerReference>{reference}</CallerReference></CreateHostedZoneRequest>",
+            private.unwrap_or_default()
+        );
+        let answer = self.route53("POST", "hostedzone", &body);
+        let id = first(&answer, "Id").replace("/hostedzone/", "");
+        let servers = self.route53("GET", &format!("hostedzone/{id}/rrset?type=SOA&name={name}"), "");
+        Zone { id, name_server: first(&servers, "Value").split(' ').next().expect("a name").to_owned() }
+    }
+
+    /// Changes one record: `CREATE`, `UPSERT` or `DELETE`.
+    pub fn change_record(&self, zone: &Zone, action: &str, name: &str, record_type: &str, value: &str) {
+        let body = format!(
+            "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes>\
+             <Change><Action>{action}</Action><ResourceRecordSet><Name>{name}</Name><Type>{record_type}</Type><TTL>300</TTL>\
+             <ResourceRecords><ResourceRecord><Value>{value}</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>\
+             </Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>"
+        );
+        self.route53("POST", &format!("hostedzone/{}/rrset/", zone.id), &body);
+    }
+
+    /// Lets a VPC see a private zone, or no longer: `associatevpc`, `disassociatevpc`.
+    pub fn change_association(&self, zone: &Zone, way: &str, vpc: &str) {
+        let kind = if way == "associatevpc" {
+            "AssociateVPCWithHostedZone"
+        } else {
+            "DisassociateVPCFromHostedZone"
+        };
+        let body = format!(
+            "<{kind}Request xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><VPC><VPCRegion>us-east-1</VPCRegion>\
+             <VPCId>{vpc}</VPCId></VPC></{kind}Request>"
+        );
+        self.route53("POST", &format!("hostedzone/{}/{way}", zone.id), &body);
+    }
+
+    fn route53(&self, method: &str, path: &str, body: &str) -> String {
+        let headers = [("content-type", "application/xml")];
+        let answer = self.send(method, &format!("/2013-04-01/{path}"), &headers, body.as_bytes());
+        assert!((200..300).contains(&answer.status), "{path} {body}: {}", answer.text());
+        answer.text()
+    }
+
+    /// What `dig` prints in an instance or on the internet.
+    pub fn dig(&self, target: &str, question: &str) -> String {
+        let words = ["exec", target, "--", "dig", "+time=3", "+tries=2"];
+        let output = self.run(&words.into_iter().chain(question.split_whitespace()).collect::<Vec<_>>());
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The answers' data alone, each in a line.
+    pub fn lookup(&self, target: &str, question: &str) -> String {
+        self.dig(target, &format!("+short {question}")).trim_end().to_owned()
+    }
+
+    /// The response code of an answer; empty when there is none.
+    pub fn rcode(&self, target: &str, question: &str) -> String {
+        let text = self.dig(target, question);
+        let status = text.split("status: ").nth(1).and_then(|rest| rest.split(',').next());
+        status.unwrap_or_default().to_owned()
+    }
+
+    /// Sets an attribute of a VPC: `EnableDnsSupport`, `EnableDnsHostnames`.
+    pub fn set_vpc_attribute(&self, vpc: &str, attribute: &str, value: bool) {
+        self.call(&format!("Action=ModifyVpcAttribute&VpcId={vpc}&{attribute}.Value={value}"));
+    }
+}
