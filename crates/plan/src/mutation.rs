@@ -69,6 +69,8 @@ mutations! {
     SourceDestCheckAlways,
     /// NAT gateways are filtered by security groups, of which they have none.
     NatGatewayGated,
+    /// Resolver endpoints are not filtered by their security groups.
+    ResolverEndpointUngated,
     /// Security groups let everything out.
     GroupEgressOpen,
     /// Inbound and outbound rules of a security group are confused.
@@ -202,6 +204,9 @@ impl Mutation {
                 Mutation::SourceDestCheckNever => eni.source_dest_check = false,
                 Mutation::SourceDestCheckAlways => eni.source_dest_check = eni.gate != Gate::Open,
                 Mutation::NatGatewayGated if eni.gate == Gate::Open => eni.gate = Gate::Groups(Vec::new()),
+                Mutation::ResolverEndpointUngated if eni.owner.as_str().starts_with("rslvr-") => {
+                    eni.gate = Gate::Open;
+                }
                 Mutation::OnlyFirstGroup => keep_first_group(eni),
                 Mutation::UntrackedNever => eni.untracked = Untracked::default(),
                 Mutation::UntrackedAlways => {
