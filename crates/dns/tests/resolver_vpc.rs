@@ -289,6 +289,21 @@ fn a_vpc_that_is_gone_is_refused_until_it_comes_back() {
     assert_eq!(address(&lab, "db.corp.internal"), "10.0.0.10");
 }
 
+/// A query that waits for a silent server does not keep an address.
+#[test]
+fn an_address_is_free_when_it_is_no_longer_served() {
+    let mut lab = plan(13).script(78, |_| Vec::new()).start();
+    lab.forward("corp.internal", &[78]);
+    let address = (lab.address(lab::RESOLVER), lab.port);
+    let client = lab.client();
+    client.send(&support::query("www.corp.internal", "A", None)).expect("a query");
+    // Once this is answered, the one before it was read.
+    client.send(&support::query("nothing.example.com", "A", None)).expect("a query");
+    assert!(support::show(&lab::receive(&client)).starts_with("NXDOMAIN"));
+    lab.end();
+    UdpSocket::bind(address).expect("the address is free");
+}
+
 #[test]
 fn names_are_resolved_for_the_daemon_itself() {
     let lab = plan(11).start();

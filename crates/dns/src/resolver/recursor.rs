@@ -105,11 +105,11 @@ impl Recursor {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::Busy)?;
         let (landed, flight) = watch::channel(None);
         flights.insert(question.clone(), flight.clone());
-        let (recursor, question) = (Arc::clone(self), question.clone());
+        let flying = Flying { recursor: Arc::clone(self), question: question.clone() };
         tokio::spawn(async move {
             let _place = place;
-            let outcome = recursor.fly(&question).await;
-            recursor.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
+            let outcome = flying.recursor.fly(&flying.question).await;
+            drop(flying);
             // Nobody waits any more, perhaps.
             let _ = landed.send(Some(outcome));
         });
@@ -131,5 +131,18 @@ impl Recursor {
         self.cache.clear();
         self.delegations.clear();
         self.servers.clear();
+    }
+}
+
+/// A question that is being resolved. However that ends, it can be asked again.
+struct Flying {
+    recursor: Arc<Recursor>,
+    question: Question,
+}
+
+impl Drop for Flying {
+    fn drop(&mut self) {
+        let mut flights = self.recursor.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.remove(&self.question);
     }
 }

@@ -391,11 +391,14 @@ impl TemplateKey {
 
 fn template_key(vpc: &Vpc, request: &Request<'_>) -> TemplateKey {
     let mut key = TemplateKey { bytes: [0; 265], length: 10 + request.name.len() };
-    let generation = vpc.generation.to_be_bytes();
-    let record_type = request.record_type.0.to_be_bytes();
-    let name = request.name.iter().map(u8::to_ascii_lowercase);
-    for (to, from) in key.bytes.iter_mut().zip(generation.into_iter().chain(record_type).chain(name)) {
-        *to = from;
+    let (generation, record_type) = (vpc.generation.to_be_bytes(), request.record_type.0.to_be_bytes());
+    for (start, field) in [(0, generation.as_slice()), (8, record_type.as_slice()), (10, request.name)] {
+        if let Some(place) = key.bytes.get_mut(start..start + field.len()) {
+            place.copy_from_slice(field);
+        }
+    }
+    if let Some(name) = key.bytes.get_mut(10..) {
+        name.make_ascii_lowercase();
     }
     key
 }

@@ -42,6 +42,8 @@ impl Servers {
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let lame = self.lame.lock().unwrap_or_else(PoisonError::into_inner);
         let mut random = rand::rng();
+        addresses.sort_unstable();
+        addresses.dedup();
         let mut ranked: Vec<_> = addresses
             .iter()
             .map(|address| {
@@ -54,7 +56,6 @@ impl Servers {
             })
             .collect();
         ranked.sort();
-        ranked.dedup_by_key(|(_, address)| *address);
         *addresses = ranked.into_iter().map(|(_, address)| address).collect();
     }
 

@@ -314,6 +314,11 @@ impl Lab {
         streams.abort();
     }
 
+    /// Stops serving the VPC.
+    pub fn end(&mut self) {
+        self.serving = None;
+    }
+
     pub fn address(&self, host: u8) -> IpAddr {
         address(self.net, host)
     }
