@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("dig", "dnsutils"),
     ("ip", "iproute2"),
     ("kdig", "knot-dnsutils"),
+    ("named-checkzone", "bind9-utils"),
     ("newuidmap", "uidmap"),
     ("nft", "nftables"),
     ("python3", "python3"),

@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use enishi_fabric::dns::{Coordinates, Failover, Geolocation, Location, Place, RecordType, Routing};
+use enishi_fabric::dns::{Failover, Geolocation, Place, RecordType, Routing};
 
 use crate::authority::Authority;
 use crate::entropy::Entropy;
@@ -154,7 +154,7 @@ impl<'a> Chooser<'a> {
             return vec![first];
         }
         self.say(|text| {
-            let (count, policy) = (set.members.len(), policy(&first.routing));
+            let (count, policy) = (set.members.len(), first.routing.policy());
             let sets = if count == 1 { "set" } else { "sets" };
             let _ =
                 write!(text, "{policy} routing between {count} record {sets} of type {}", set.record_type);
@@ -288,14 +288,7 @@ impl<'a> Chooser<'a> {
         let chosen = smallest(healthy).or_else(|| smallest(all));
         self.say_chosen(chosen, |text, member| {
             if let Routing::Geolocation(area) = &member.routing {
-                let _ = match area {
-                    Geolocation::Default => write!(text, "the default location"),
-                    Geolocation::Continent(continent) => write!(text, "continent {continent}"),
-                    Geolocation::Country { country, subdivision: None } => write!(text, "country {country}"),
-                    Geolocation::Country { country, subdivision: Some(part) } => {
-                        write!(text, "{part} in {country}")
-                    }
-                };
+                let _ = write!(text, "{area}");
             }
         });
         chosen
@@ -453,37 +446,13 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// A policy's name in the guide.
-fn policy(routing: &Routing) -> &'static str {
-    match routing {
-        Routing::Simple => "simple",
-        Routing::Weighted(_) => "weighted",
-        Routing::Latency(_) => "latency",
-        Routing::Failover(_) => "failover",
-        Routing::Geolocation(_) => "geolocation",
-        Routing::Geoproximity(_) => "geoproximity",
-        Routing::Multivalue => "multivalue answer",
-        Routing::Cidr(_) => "IP-based",
-    }
-}
-
 /// What a set says about where its resource is.
 fn resource(routing: &Routing) -> Option<String> {
     match routing {
         Routing::Latency(region) => Some(region.to_string()),
-        Routing::Geoproximity(proximity) => {
-            let at = match &proximity.at {
-                Location::Region(region) => region.to_string(),
-                Location::Coordinates(point) => shown_point(*point),
-            };
-            Some(if proximity.bias == 0 { at } else { format!("{at} (bias {:+})", proximity.bias) })
-        }
+        Routing::Geoproximity(location) => Some(location.to_string()),
         _ => None,
     }
-}
-
-fn shown_point(point: Coordinates) -> String {
-    format!("{:.2} {:.2}", f64::from(point.latitude) / 100.0, f64::from(point.longitude) / 100.0)
 }
 
 /// Where a client is, for people.
@@ -496,7 +465,7 @@ fn shown_place(place: &Place) -> String {
     parts.extend(country);
     parts.extend(place.continent.as_ref().map(|continent| format!("on the continent {continent}")));
     parts.extend(place.region.as_ref().map(|region| format!("in the region {region}")));
-    parts.extend(place.coordinates.map(|point| format!("at {}", shown_point(point))));
+    parts.extend(place.coordinates.map(|point| format!("at {point}")));
     if parts.is_empty() { "at a place that nothing is known of".to_owned() } else { parts.join(", ") }
 }
 

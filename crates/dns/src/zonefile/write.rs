@@ -21,20 +21,19 @@ pub fn write(zone: &Zone) -> String {
 
 fn push_set(text: &mut String, set: &RecordSet) {
     let owner = to_decimal(&set.name.to_string());
-    let identifier = set.identifier.as_deref().unwrap_or("-");
+    let policy = match &set.identifier {
+        Some(identifier) => format!("{} {:?}, {}", set.record_type, identifier, set.routing),
+        None => set.record_type.to_string(),
+    };
     match &set.content {
         Content::Alias(alias) => {
             let target = to_decimal(&alias.name.to_string());
-            let _ = writeln!(
-                text,
-                "; {owner} {} alias {identifier} to {target} in {}",
-                set.record_type, alias.zone
-            );
+            let _ = writeln!(text, "; {owner} {policy}: alias of {target} in {}", alias.zone);
         }
         Content::Records { ttl, data } => {
             let comment = if set.routing == Routing::Simple { "" } else { "; " };
             if !comment.is_empty() {
-                let _ = writeln!(text, "; {identifier}: {:?}", set.routing);
+                let _ = writeln!(text, "; {owner} {policy}:");
             }
             for data in data {
                 let value = to_decimal(&data.text(set.record_type));

@@ -1,5 +1,6 @@
 //! Where on earth somebody is, and which addresses are there.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,6 +33,13 @@ impl Coordinates {
         let half_lon = (radians(other.longitude - self.longitude) / 2.0).sin();
         let chord = half_lat * half_lat + lat1.cos() * lat2.cos() * half_lon * half_lon;
         2.0 * EARTH_RADIUS_KM * chord.clamp(0.0, 1.0).sqrt().asin()
+    }
+}
+
+impl fmt::Display for Coordinates {
+    /// Latitude and longitude in degrees.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} {:.2}", f64::from(self.latitude) / 100.0, f64::from(self.longitude) / 100.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Record sets and their routing policies, as a hosted zone holds them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -141,4 +142,58 @@ pub struct CidrCollection {
     pub id: Arc<str>,
     /// Each location's blocks.
     pub locations: Vec<(Arc<str>, Vec<IpNet>)>,
+}
+
+impl Routing {
+    /// The policy's name in the guide.
+    pub fn policy(&self) -> &'static str {
+        match self {
+            Routing::Simple => "simple",
+            Routing::Weighted(_) => "weighted",
+            Routing::Latency(_) => "latency",
+            Routing::Failover(_) => "failover",
+            Routing::Geolocation(_) => "geolocation",
+            Routing::Geoproximity(_) => "geoproximity",
+            Routing::Multivalue => "multivalue answer",
+            Routing::Cidr(_) => "IP-based",
+        }
+    }
+}
+
+impl fmt::Display for Routing {
+    /// The policy with what the set says about itself: `weighted 10`, `latency eu-west-1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.policy())?;
+        match self {
+            Routing::Simple | Routing::Multivalue => Ok(()),
+            Routing::Weighted(weight) => write!(f, " {weight}"),
+            Routing::Latency(region) => write!(f, " {region}"),
+            Routing::Failover(Failover::Primary) => f.write_str(" primary"),
+            Routing::Failover(Failover::Secondary) => f.write_str(" secondary"),
+            Routing::Geolocation(area) => write!(f, " {area}"),
+            Routing::Geoproximity(location) => write!(f, " {location}"),
+            Routing::Cidr(location) => write!(f, " {} of {}", location.location, location.collection),
+        }
+    }
+}
+
+impl fmt::Display for Geolocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Geolocation::Default => f.write_str("default"),
+            Geolocation::Continent(code) => write!(f, "continent {code}"),
+            Geolocation::Country { country, subdivision: None } => write!(f, "country {country}"),
+            Geolocation::Country { country, subdivision: Some(part) } => write!(f, "{part} in {country}"),
+        }
+    }
+}
+
+impl fmt::Display for Geoproximity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Location::Region(region) => f.write_str(region)?,
+            Location::Coordinates(point) => write!(f, "{point}")?,
+        }
+        if self.bias == 0 { Ok(()) } else { write!(f, " (bias {:+})", self.bias) }
+    }
 }
