@@ -3,26 +3,7 @@
 mod harness;
 
 use harness::lab::Network;
-use harness::{Daemon, first, until};
-
-/// An internet gateway, and the route to it.
-fn open_to_internet(daemon: &Daemon, network: &Network) {
-    let gateway = first(&daemon.call("Action=CreateInternetGateway"), "internetGatewayId");
-    daemon.call(&format!("Action=AttachInternetGateway&InternetGatewayId={gateway}&VpcId={}", network.vpc));
-    let tables = format!("Action=DescribeRouteTables&Filter.1.Name=vpc-id&Filter.1.Value.1={}", network.vpc);
-    let table = first(&daemon.call(&tables), "routeTableId");
-    daemon.call(&format!(
-        "Action=CreateRoute&RouteTableId={table}&DestinationCidrBlock=0.0.0.0/0&GatewayId={gateway}"
-    ));
-}
-
-/// An Elastic IP of an instance: its allocation and address.
-fn elastic_ip(daemon: &Daemon, instance: &str) -> (String, String) {
-    let xml = daemon.call("Action=AllocateAddress&Domain=vpc");
-    let (allocation, address) = (first(&xml, "allocationId"), first(&xml, "publicIp"));
-    daemon.call(&format!("Action=AssociateAddress&AllocationId={allocation}&InstanceId={instance}"));
-    (allocation, address)
-}
+use harness::{Daemon, until};
 
 fn dashed(address: &str) -> String {
     address.replace('.', "-")
@@ -84,7 +65,7 @@ fn a_name_has_three_answers() {
 fn instances_have_names() {
     let daemon = Daemon::start();
     let network = Network::new(&daemon);
-    open_to_internet(&daemon, &network);
+    network.open_to_internet(&daemon);
     daemon.set_vpc_attribute(&network.vpc, "EnableDnsHostnames", true);
     let (web, web_ip) = network.instance(&daemon, "web", "");
     network.instance(&daemon, "app", "");
@@ -102,7 +83,7 @@ fn instances_have_names() {
     assert!(found.starts_with(&web_ip), "{found}");
 
     // Inside of the VPC a public name leads to the private address, outside to the public one.
-    let (allocation, public_ip) = elastic_ip(&daemon, &web);
+    let (allocation, public_ip) = daemon.elastic_ip(&web);
     let public = format!("ec2-{}.compute-1.amazonaws.com", dashed(&public_ip));
     assert_eq!(daemon.lookup("app", &public), web_ip);
     assert_eq!(daemon.lookup("internet", &public), public_ip);
@@ -168,27 +149,20 @@ fn names_are_resolved_from_the_root_down() {
     assert_eq!(daemon.rcode("internet", "www.hidden.example"), "NXDOMAIN");
 }
 
-/// Answers every question with an address, as a name server would: the header, the question, a record that points to it.
-const NAME_SERVER: &str = "use IO::Socket::INET; $| = 1; \
-    my $s = IO::Socket::INET->new(LocalPort => 53, Proto => 'udp') or die $!; print \"ready\\n\"; \
-    while (defined(my $from = $s->recv(my $q, 512))) { \
-        my ($id, $rest) = unpack('n x10 a*', $q); my $end = index($rest, \"\\0\"); my $question = substr($rest, 0, $end + 5); \
-        $s->send(pack('n6', $id, 0x8400, 1, 1, 0, 0) . $question . pack('n3 N n C4', 0xc00c, 1, 1, 60, 4, 192, 0, 2, 77)); }";
-
 #[test]
 fn a_domain_is_delegated_to_an_instance() {
     let daemon = Daemon::start_with(&["--delegate", "all"]);
     let network = Network::new(&daemon);
-    open_to_internet(&daemon, &network);
+    network.open_to_internet(&daemon);
     let (server, _) = network.instance(&daemon, "server", "");
     daemon.settle();
-    let (_, address) = elastic_ip(&daemon, &server);
+    let (_, address) = daemon.elastic_ip(&server);
     daemon.call(&format!(
         "Action=AuthorizeSecurityGroupIngress&GroupId={}&IpPermissions.1.IpProtocol=udp&IpPermissions.1.FromPort=53\
          &IpPermissions.1.ToPort=53&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0",
         network.group
     ));
-    let _server = daemon.perl(&server, NAME_SERVER);
+    let _server = daemon.name_server(&server);
     let zone = daemon.create_zone("shop.example", None);
     daemon.change_record(&zone, "CREATE", "own.shop.example", "NS", "ns.own.shop.example");
     daemon.change_record(&zone, "CREATE", "ns.own.shop.example", "A", &address);

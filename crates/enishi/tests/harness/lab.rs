@@ -30,6 +30,18 @@ impl Network {
         Network { subnet: first(&subnet, "subnetId"), vpc, group }
     }
 
+    /// An internet gateway, and the route to it.
+    pub fn open_to_internet(&self, daemon: &Daemon) {
+        let gateway = first(&daemon.call("Action=CreateInternetGateway"), "internetGatewayId");
+        let vpc = &self.vpc;
+        daemon.call(&format!("Action=AttachInternetGateway&InternetGatewayId={gateway}&VpcId={vpc}"));
+        let tables = format!("Action=DescribeRouteTables&Filter.1.Name=vpc-id&Filter.1.Value.1={vpc}");
+        let table = first(&daemon.call(&tables), "routeTableId");
+        daemon.call(&format!(
+            "Action=CreateRoute&RouteTableId={table}&DestinationCidrBlock=0.0.0.0/0&GatewayId={gateway}"
+        ));
+    }
+
     /// Starts an instance; answers its id and private address.
     pub fn instance(&self, daemon: &Daemon, name: &str, more: &str) -> (String, String) {
         let xml = daemon.call(&format!(
@@ -96,6 +108,14 @@ impl Lab {
 }
 
 impl Daemon {
+    /// An Elastic IP of an instance: its allocation and address.
+    pub fn elastic_ip(&self, instance: &str) -> (String, String) {
+        let xml = self.call("Action=AllocateAddress&Domain=vpc");
+        let (allocation, address) = (first(&xml, "allocationId"), first(&xml, "publicIp"));
+        self.call(&format!("Action=AssociateAddress&AllocationId={allocation}&InstanceId={instance}"));
+        (allocation, address)
+    }
+
     /// Runs a Perl program in an instance, which says `ready` first; the rest of what it prints is there to be read.
     pub fn perl(&self, instance: &str, script: &str) -> (Running, BufReader<ChildStdout>) {
         let mut child = self

@@ -1,6 +1,14 @@
 //! Hosted zones, and what is answered by them.
 
+use super::lab::Running;
 use super::{Daemon, first};
+
+/// Answers every question with an address, as a name server would: the header, the question, a record that points to it.
+const NAME_SERVER: &str = "use IO::Socket::INET; $| = 1; \
+    my $s = IO::Socket::INET->new(LocalPort => 53, Proto => 'udp') or die $!; print \"ready\\n\"; \
+    while (defined(my $from = $s->recv(my $q, 512))) { \
+        my ($id, $rest) = unpack('n x10 a*', $q); my $end = index($rest, \"\\0\"); my $question = substr($rest, 0, $end + 5); \
+        $s->send(pack('n6', $id, 0x8400, 1, 1, 0, 0) . $question . pack('n3 N n C4', 0xc00c, 1, 1, 60, 4, 192, 0, 2, 77)); }";
 
 /// A hosted zone.
 #[derive(Debug, Clone)]
@@ -57,6 +65,11 @@ impl Daemon {
         let answer = self.send(method, &format!("/2013-04-01/{path}"), &headers, body.as_bytes());
         assert!((200..300).contains(&answer.status), "{path} {body}: {}", answer.text());
         answer.text()
+    }
+
+    /// A name server in an instance: 192.0.2.77 has every name.
+    pub fn name_server(&self, instance: &str) -> Running {
+        self.perl(instance, NAME_SERVER).0
     }
 
     /// What `dig` prints in an instance or on the internet.
