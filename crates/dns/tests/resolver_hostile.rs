@@ -169,6 +169,44 @@ fn a_client_does_not_wait_when_there_is_something_stale() {
     assert_eq!(lab.ask("www.evil.com", "A"), "NOERROR ra\nanswer www.evil.com. 30 A 192.0.2.6\n");
 }
 
+/// RFC 8767, section 5: the failure recheck timer bounds how often servers that failed are asked again while there is something stale;
+/// thirty seconds. RFC 9520: a failure is kept, too, when there is nothing.
+#[test]
+fn servers_that_fail_are_left_alone_for_a_while() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let lab = plan(26)
+        .script(6, move |query| {
+            let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+            let record = [("www.evil.com", "A", 300, "192.0.2.6")];
+            vec![if is_first {
+                forge(query, AA, [&record, &[], &[]])
+            } else {
+                forge(query, 2, [&[], &[], &[]])
+            }]
+        })
+        .start();
+    let attempts = |name: &str, expected: &str| {
+        let before = asked.load(Ordering::SeqCst);
+        let answer = lab.ask(name, "A");
+        assert!(answer.starts_with(expected), "{answer}");
+        asked.load(Ordering::SeqCst) - before
+    };
+    let stale = "NOERROR ra\nanswer www.evil.com. 30 A 192.0.2.6";
+    assert_eq!(attempts("www.evil.com", "NOERROR"), 1);
+    lab.clock.advance(300);
+    assert!(attempts("www.evil.com", stale) > 0);
+    lab.clock.advance(29);
+    assert_eq!(attempts("www.evil.com", stale), 0);
+    lab.clock.advance(1);
+    assert!(attempts("www.evil.com", stale) > 0);
+    assert!(attempts("other.evil.com", "SERVFAIL") > 0);
+    lab.clock.advance(4);
+    assert_eq!(attempts("other.evil.com", "SERVFAIL"), 0);
+    lab.clock.advance(1);
+    assert!(attempts("other.evil.com", "SERVFAIL") > 0);
+}
+
 /// A TTL is 32 bits (RFC 8767, section 4), and a cap bounds it; RFC 2181, section 5.2: of differing TTLs the least counts.
 #[test]
 fn times_to_live_are_bounded() {
@@ -261,6 +299,40 @@ fn nonsense_gains_nothing() {
             }
         }
     }
+}
+
+/// However many queries one VPC's clients have waiting, there is a bound; those beyond it are not heard, and others go on.
+#[test]
+fn waiting_is_bounded() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let mut plan = plan(27).script(6, move |query| {
+        let name = asked_name(query);
+        // The first question is answered when the test says so.
+        if name == "slow.evil.com." {
+            let _ = released.lock().expect("the gate").recv();
+        }
+        vec![forge(query, AA, [&[(name.as_str(), "A", 300, "192.0.2.6")], &[], &[]])]
+    });
+    plan.limits.waiting = 3;
+    plan.limits.first_timeout = Duration::from_secs(10);
+    plan.limits.longest_timeout = Duration::from_secs(10);
+    let lab = plan.start();
+    lab.ask("www.bank.com", "A");
+    let client = lab.client();
+    for id in 0..10u8 {
+        let mut query = support::query("slow.evil.com", "A", None);
+        query[1] = id;
+        client.send(&query).expect("a query");
+    }
+    // What is cached is answered all the same, after all of those were read.
+    assert!(lab.ask("www.bank.com", "A").contains("192.0.2.7"));
+    release.send(()).expect("the gate");
+    let mut answered: Vec<u8> = (0..3).map(|_| lab::receive(&client)[1]).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, [0, 1, 2]);
+    client.send(&support::query("www.bank.com", "A", None)).expect("a query");
+    assert!(support::show(&lab::receive(&client)).contains("192.0.2.7"), "no fourth answer");
 }
 
 /// RFC 7766, section 6.2.1: many queries come by one connection, and each is answered.

@@ -48,6 +48,7 @@ pub(super) struct Cache {
     failures: Bounded<Duration>,
     longest_stale: Duration,
     failure_ttl: Duration,
+    stale_recheck: Duration,
 }
 
 impl Cache {
@@ -57,6 +58,7 @@ impl Cache {
             failures: Bounded::new(limits.cache_entries / 8, limits.cache_bytes / 8),
             longest_stale: limits.longest_stale,
             failure_ttl: Duration::from_secs(limits.failure_ttl.into()),
+            stale_recheck: Duration::from_secs(limits.stale_recheck.into()),
         }
     }
 
@@ -124,7 +126,9 @@ impl Cache {
 
     /// Remembers that a question failed.
     pub(super) fn put_failure(&self, question: &Question, now: Duration) {
-        self.failures.put(&question.key(), now + self.failure_ttl, size_of::<Duration>());
+        let is_stale = self.look_up_stale(question, now).is_some();
+        let until = now + if is_stale { self.stale_recheck } else { self.failure_ttl };
+        self.failures.put(&question.key(), until, size_of::<Duration>());
     }
 
     /// Forgets everything.

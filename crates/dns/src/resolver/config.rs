@@ -51,6 +51,9 @@ pub struct Limits {
     pub longest_stale: Duration,
     /// When a client gets a stale answer instead of waiting on (RFC 8767, section 5: 1.8 seconds).
     pub stale_after: Duration,
+    /// How long nobody is asked for something stale after that failed, in seconds (RFC 8767, section 5: not more often than every
+    /// thirty).
+    pub stale_recheck: u32,
     /// How long the first attempt at a server waits for its answer.
     pub first_timeout: Duration,
     /// How long the last one does.
@@ -67,7 +70,7 @@ pub struct Limits {
     pub aliases: usize,
     /// Questions that are being resolved at a time; further ones fail.
     pub concurrent: usize,
-    /// Queries of clients that wait for an answer at a time; further ones are not heard.
+    /// Queries of one VPC's clients that wait for an answer at a time; further ones are not heard.
     pub waiting: usize,
 }
 
@@ -81,6 +84,7 @@ impl Default for Limits {
             failure_ttl: 5,
             longest_stale: Duration::from_secs(86_400),
             stale_after: Duration::from_millis(1_800),
+            stale_recheck: 30,
             first_timeout: Duration::from_millis(400),
             longest_timeout: Duration::from_millis(1_600),
             patience: Duration::from_secs(5),
@@ -89,7 +93,7 @@ impl Default for Limits {
             depth: 4,
             aliases: 12,
             concurrent: 4_096,
-            waiting: 16_384,
+            waiting: 1_024,
         }
     }
 }

@@ -47,14 +47,15 @@ pub struct Resolvers {
     generations: AtomicU64,
     templates: Bounded<Arc<Template>>,
     most_aliases: usize,
-    /// Places for queries that have to wait for others.
-    waiting: Arc<Semaphore>,
+    most_waiting: usize,
 }
 
 /// The place of one VPC, which may be empty. Sockets hold it, so that no query has to look for its VPC.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slot {
     vpc: ArcSwapOption<Vpc>,
+    /// Places for queries that have to wait for others: one VPC's clients leave room for those of other VPCs.
+    waiting: Arc<Semaphore>,
 }
 
 /// What a name stands for in a VPC.
@@ -79,7 +80,7 @@ impl Resolvers {
         Arc::new(Resolvers {
             templates: Bounded::new(limits.cache_entries, limits.cache_bytes),
             most_aliases: limits.aliases,
-            waiting: Arc::new(Semaphore::new(limits.waiting)),
+            most_waiting: limits.waiting,
             journal: log.map(|log| Journal::new(log, limits)),
             recursor: Recursor::new(config, uplinks, Arc::clone(&clock)),
             store,
@@ -148,7 +149,11 @@ impl Resolvers {
     /// The place of a VPC, made if need be.
     pub(crate) fn slot(&self, vpc: &Arc<str>) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(Arc::clone(vpc)).or_default())
+        let slot = slots.entry(Arc::clone(vpc)).or_insert_with(|| {
+            let waiting = Arc::new(Semaphore::new(self.most_waiting));
+            Arc::new(Slot { vpc: ArcSwapOption::empty(), waiting })
+        });
+        Arc::clone(slot)
     }
 
     /// Answers a query into `out`, or says who will.
@@ -204,7 +209,7 @@ impl Resolvers {
             return Said::Answer;
         }
         if missing {
-            let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return Said::Nothing };
+            let Ok(place) = Arc::clone(&slot.waiting).try_acquire_owned() else { return Said::Nothing };
             let (resolvers, query, arrival) = (Arc::clone(self), query.to_vec(), *arrival);
             let finished = resolvers.finish(Arc::clone(vpc), chain, query, arrival, seen);
             return Said::Later(Box::pin(async move {
