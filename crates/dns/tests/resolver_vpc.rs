@@ -159,8 +159,8 @@ fn the_vpc_knows_its_instances() {
     assert!(lab.paths().is_empty());
 }
 
-/// "Resolver uses the most specific rule"; of one domain, "Resolver rules" come before private hosted zones, these before autodefined
-/// rules.
+/// "Resolver chooses the rule with the most specific match"; of one domain, rules come before private hosted zones, these before
+/// autodefined names.
 #[test]
 fn the_most_specific_domain_counts_and_rules_win_ties() {
     let mut lab = plan(5).start();

@@ -9,6 +9,11 @@
 //!
 //! Sockets come from an [`Uplinks`], which knows the network namespaces, and time from a [`Clock`]: nothing here reads one.
 //!
+//! Where AWS's documents are silent: a query without `RD` is answered from the VPC's own names and private hosted zones and refused
+//! for others; `ANY` gets a `HINFO` (RFC 8482); aliases are followed wherever they lead, each name as if it had been asked for, but what
+//! a forwarding target answers is believed as a whole; queries of a class other than `IN`, and transfers, are refused; a VPC's own names
+//! and their absence hold for 60 seconds.
+//!
 //! Invariants: nothing that comes from the network is believed beyond the zone that its sender was asked about; work for one
 //! question, questions at a time, and memory are bounded ([`Limits`]); what differs by VPC is never kept under a key without it.
 //! DNSSEC is not validated, and `AD` never set.

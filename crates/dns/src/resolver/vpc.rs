@@ -15,7 +15,7 @@ use super::source::Source;
 use super::uplink::Path;
 use crate::folded::Folded;
 
-/// The TTL in seconds of the names that a VPC has of itself, and of their absence; what instances see at AWS.
+/// The TTL in seconds of the names that a VPC has of itself, and of their absence. No document says what AWS's is.
 const LOCAL_TTL: u32 = 60;
 
 /// A compiled [`VpcResolver`].
@@ -205,7 +205,7 @@ impl Local {
     }
 }
 
-/// The `SOA` of an autodefined domain, which no one can ask for changes.
+/// The `SOA` of an autodefined domain: of its fields only the last one, the TTL of absence, means something.
 pub(super) fn autodefined_soa(domain: &Name) -> Option<OwnedSet> {
     let server = domain.child("ns0").unwrap_or_else(|_| domain.clone());
     let text = format!("{server} hostmaster.amazon.com. 2012103100 3600 3600 3600 {LOCAL_TTL}");
