@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real clients against a daemon of their own. Wants ENISHI (the binary), VENV (AWS CLI and boto3), PROVIDERS (Terraform's mirror).
+# Real clients against a daemon of their own. Wants ENISHI (the binary), VENV (AWS CLI, boto3, octoDNS), PROVIDERS (Terraform's mirror).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -29,6 +29,8 @@ run() {
 
 run "boto3" python3 "$here/boto3_vpc.py" "$ENISHI_ENDPOINT"
 run "boto3: resources, waiters, paginators" python3 "$here/boto3_resources.py" "$ENISHI_ENDPOINT"
+run "boto3, AWS CLI: Route 53" python3 "$here/route53.py" "$ENISHI_ENDPOINT"
+run "octoDNS" bash "$here/octodns.sh"
 run "AWS CLI: examples/public-private.sh" "$root/examples/public-private.sh"
 run "boto3: domains" python3 "$here/boto3_domains.py" "$ENISHI_ENDPOINT"
 run "AWS CLI: examples/domain.sh" "$root/examples/domain.sh"

@@ -32,8 +32,11 @@ provider "aws" {
   skip_requesting_account_id  = false
 
   endpoints {
-    ec2 = var.endpoint
-    sts = var.endpoint
-    iam = var.endpoint
+    cloudwatchlogs  = var.endpoint
+    ec2             = var.endpoint
+    iam             = var.endpoint
+    route53         = var.endpoint
+    route53resolver = var.endpoint
+    sts             = var.endpoint
   }
 }

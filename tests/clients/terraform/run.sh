@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Terraform with the AWS provider 3.39.0. Every configuration is applied, planned again (empty), changed, planned again
 # (empty) and destroyed, which leaves nothing. They run side by side, each in an account of its own: Terraform spends
-# most of the time waiting by its own clock.
+# most of the time waiting by its own clock. `run.sh NAME...` runs those alone.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 : "${ENISHI_ENDPOINT:?the endpoint}" "${PROVIDERS:?a provider mirror}"
@@ -46,6 +46,16 @@ left() {
   ec2 describe-volumes --query 'Volumes[].VolumeId'
   ec2 describe-addresses --query 'Addresses[].AllocationId'
   ec2 describe-key-pairs --query 'KeyPairs[].KeyPairId'
+  route53() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 route53 "$@" --output text; }
+  route53 list-hosted-zones --query 'HostedZones[].Id'
+  route53 list-health-checks --query 'HealthChecks[].Id'
+  route53 list-reusable-delegation-sets --query 'DelegationSets[].Id'
+  route53 list-query-logging-configs --query 'QueryLoggingConfigs[].Id'
+  resolver() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 route53resolver "$@" --output text; }
+  resolver list-resolver-endpoints --query 'ResolverEndpoints[].Id'
+  resolver list-resolver-rules --query 'ResolverRules[?OwnerId!=`Route 53 Resolver`].Id'
+  resolver list-resolver-query-log-configs --query 'ResolverQueryLogConfigs[].Id'
+  aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 logs describe-log-groups --query 'logGroups[].arn' --output text
   ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
 }
 
@@ -75,6 +85,7 @@ declare -A running
 for file in "$here"/*.tf; do
   name=$(basename "$file" .tf)
   [ "$name" != provider ] || continue
+  [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
   account=$((account + 1))
   configuration "$name" "$account" >"$work/$name.log" 2>&1 &
   running[$name]=$!
