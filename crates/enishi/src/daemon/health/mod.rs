@@ -11,8 +11,8 @@
 //! Invariants: probes at the same time are bounded; what turned is heeded by the next query, in the order in which it turned.
 
 mod definition;
-mod lookup;
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use enishi_cloud::outside::{Checked, Health};
 use enishi_dns::Store;
+use enishi_fabric::dns::{Name, RecordType};
 use enishi_proxy::health::panel::{CheckId, Job, Observation, Panel, Target};
 use enishi_proxy::health::serve::probe;
 use enishi_proxy::health::{Failure, Outcome, TlsClient};
@@ -31,40 +32,43 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
+use super::dns::PublicResolver;
 use super::reconcile::InternetSockets;
 
 /// Probes at the same time. Each has a socket and at most some 100 KiB; more wait.
 const PROBES: usize = 512;
 
 /// The health checks of all accounts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HealthChecks {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     panel: Mutex<Panel>,
     /// The panel has something that is due earlier than before.
     sooner: Notify,
     names: Arc<Store>,
+    resolver: PublicResolver,
     internet: InternetSockets,
     tls: TlsClient,
 }
 
 impl HealthChecks {
-    /// Checks what the world says, from now on; `names` heed the results.
+    /// Checks what the world says, from now on. `names` heed the results; `resolver` finds endpoints that are given by name.
     ///
     /// # Errors
     /// When there is no TLS.
     pub fn start(
         world: &World,
         names: Arc<Store>,
+        resolver: PublicResolver,
         internet: InternetSockets,
         runtime: &Handle,
     ) -> anyhow::Result<Self> {
         let tls = TlsClient::new().context("cannot check health")?;
-        let shared = Shared { panel: Mutex::default(), sooner: Notify::new(), names, internet, tls };
+        let shared =
+            Shared { panel: Mutex::default(), sooner: Notify::new(), names, resolver, internet, tls };
         let checks = HealthChecks { shared: Arc::new(shared) };
         checks.change(|panel| {
             for row in world.all::<HealthCheck>() {
@@ -118,6 +122,12 @@ impl HealthChecks {
         change(&mut panel);
         self.shared.tell(&mut panel);
         self.shared.sooner.notify_one();
+    }
+}
+
+impl fmt::Debug for HealthChecks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthChecks").finish_non_exhaustive()
     }
 }
 
@@ -189,12 +199,22 @@ async fn run(shared: Arc<Shared>) {
 async fn carry_out(shared: &Shared, job: &Job) -> Option<Outcome> {
     let target = match &job.target {
         Target::Address(address) => *address,
-        Target::Name(name, port) => match lookup::address(&shared.names, name, job.checker) {
+        Target::Name(name, port) => match address(&shared.resolver, name).await {
             Some(address) => SocketAddr::new(address.into(), *port),
             None => return Some(Outcome::Failed(Failure::Unresolved)),
         },
     };
     probe(job.spec.clone(), &shared.tls, connect(&shared.internet, job.checker, target)).await
+}
+
+/// The address of an endpoint that is given by name: "Route 53 uses only IPv4 to send health checks to the endpoint. If there's no
+/// record with a type of A for the name, the health check fails with a DNS resolution failed error."
+async fn address(resolver: &PublicResolver, name: &str) -> Option<Ipv4Addr> {
+    let answer = resolver.resolve(&Name::parse(name).ok()?, RecordType::A).await?;
+    answer.records.iter().find_map(|(_, record_type, _, data)| {
+        let octets: [u8; 4] = data.as_wire().try_into().ok().filter(|_| *record_type == RecordType::A)?;
+        Some(octets.into())
+    })
 }
 
 async fn connect(internet: &InternetSockets, checker: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {

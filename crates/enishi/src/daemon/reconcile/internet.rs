@@ -40,21 +40,6 @@ impl InternetSockets {
         answer.await.unwrap_or_else(|_| Err(no_internet()))
     }
 
-    /// The same from a thread that may block.
-    ///
-    /// # Errors
-    /// As [`InternetSockets::make`].
-    pub fn make_blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(move || {
-            let _ = reply.send(work());
-        }))?;
-        answer.blocking_recv().unwrap_or_else(|_| Err(no_internet()))
-    }
-
     /// Enters the internet of this machine, unless that was done before.
     pub(super) fn follow(&self, backend: &mut Backend<KeptNamespaces>) -> Option<String> {
         if self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
