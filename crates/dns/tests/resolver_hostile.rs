@@ -335,6 +335,34 @@ fn waiting_is_bounded() {
     assert!(support::show(&lab::receive(&client)).contains("192.0.2.7"), "no fourth answer");
 }
 
+/// What was asked before everything was forgotten answers those who asked, and is not kept.
+#[test]
+fn what_was_under_way_is_forgotten_too() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let old = std::sync::atomic::AtomicBool::new(true);
+    let (asked, was_asked) = std::sync::mpsc::channel::<()>();
+    let mut plan = plan(28).script(6, move |query| {
+        let is_old = old.swap(false, Ordering::SeqCst);
+        if is_old {
+            asked.send(()).expect("the test");
+            let _ = released.lock().expect("the gate").recv();
+        }
+        let address = if is_old { "192.0.2.1" } else { "192.0.2.2" };
+        vec![forge(query, AA, [&[("www.evil.com", "A", 300, address)], &[], &[]])]
+    });
+    plan.limits.first_timeout = Duration::from_secs(10);
+    plan.limits.longest_timeout = Duration::from_secs(10);
+    let lab = plan.start();
+    let early = lab.client();
+    early.send(&support::query("www.evil.com", "A", None)).expect("a query");
+    was_asked.recv().expect("a question");
+    lab.resolvers.flush();
+    release.send(()).expect("the gate");
+    assert!(support::show(&lab::receive(&early)).contains("192.0.2.1"));
+    assert!(lab.ask("www.evil.com", "A").contains("192.0.2.2"));
+}
+
 /// RFC 7766, section 6.2.1: many queries come by one connection, and each is answered.
 #[test]
 fn a_stream_carries_many_queries() {

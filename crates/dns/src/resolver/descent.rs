@@ -29,11 +29,13 @@ const REGISTRY_DEPTH: usize = 1;
 #[derive(Debug)]
 pub(super) struct Budget {
     queries: u32,
+    /// The recursor's epoch when the question was asked.
+    epoch: u64,
 }
 
 impl Budget {
-    pub(super) fn new(queries: u32) -> Self {
-        Budget { queries }
+    pub(super) fn new(queries: u32, epoch: u64) -> Self {
+        Budget { queries, epoch }
     }
 
     fn spend(&mut self) -> Result<(), Failure> {
@@ -76,7 +78,9 @@ impl Recursor {
                 Ok(Verdict::Referral(delegation)) => {
                     known = Arc::new(delegation);
                     is_remembered = false;
-                    self.delegations.put(source, &known, self.now());
+                    if budget.epoch == self.epoch() {
+                        self.delegations.put(source, &known, self.now());
+                    }
                 }
                 // The zone may have moved: ask its parent anew.
                 Err(Failure::NoAnswer) | Ok(Verdict::Useless) if is_remembered => {
@@ -111,10 +115,16 @@ impl Recursor {
                 }
                 _ => Arc::new(entry),
             };
-            self.cache.put(&about, &entry);
+            self.learn(&about, &entry, budget);
             answer.get_or_insert(entry);
         }
         answer.ok_or(Failure::NoAnswer)
+    }
+
+    fn learn(&self, about: &Question, entry: &Arc<Entry>, budget: &Budget) {
+        if budget.epoch == self.epoch() {
+            self.cache.put(about, entry);
+        }
     }
 
     /// Asks the servers of a zone until one has something to say.
@@ -274,7 +284,7 @@ impl Recursor {
                 };
                 if let Some(entry) = frame.accept(&reply) {
                     let entry = Arc::new(entry);
-                    self.cache.put(question, &entry);
+                    self.learn(question, &entry, budget);
                     return Ok(entry);
                 }
             }

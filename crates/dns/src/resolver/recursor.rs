@@ -2,6 +2,7 @@
 //! than nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,8 +42,10 @@ pub(super) struct Recursor {
     pub(super) port: u16,
     clock: Arc<dyn Clock>,
     host: Option<Arc<Source>>,
-    /// Questions that are being resolved, and where their answers will be seen.
-    flights: Mutex<HashMap<Question, watch::Receiver<Option<Outcome>>>>,
+    /// How often everything was forgotten. What a question learns that was asked before that is not kept.
+    epoch: AtomicU64,
+    /// Questions that are being resolved, since which epoch, and where their answers will be seen.
+    flights: Mutex<HashMap<Question, (u64, watch::Receiver<Option<Outcome>>)>>,
     places: Arc<Semaphore>,
 }
 
@@ -57,6 +60,7 @@ impl Recursor {
             port,
             clock,
             host: (!host.is_empty()).then(|| Arc::new(Source::forwarders(Path::Host, host))),
+            epoch: AtomicU64::new(0),
             flights: Mutex::default(),
             places: Arc::new(Semaphore::new(limits.concurrent)),
             limits,
@@ -99,16 +103,17 @@ impl Recursor {
     /// Joins the resolution of a question, or starts it as a task of its own: whoever asked may go away.
     fn board(self: &Arc<Self>, question: &Question) -> Result<watch::Receiver<Option<Outcome>>, Failure> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(question) {
+        if let Some((_, flight)) = flights.get(question) {
             return Ok(flight.clone());
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::Busy)?;
         let (landed, flight) = watch::channel(None);
-        flights.insert(question.clone(), flight.clone());
-        let flying = Flying { recursor: Arc::clone(self), question: question.clone() };
+        let epoch = self.epoch();
+        flights.insert(question.clone(), (epoch, flight.clone()));
+        let flying = Flying { recursor: Arc::clone(self), question: question.clone(), epoch };
         tokio::spawn(async move {
             let _place = place;
-            let outcome = flying.recursor.fly(&flying.question).await;
+            let outcome = flying.recursor.fly(&flying.question, epoch).await;
             drop(flying);
             // Nobody waits any more, perhaps.
             let _ = landed.send(Some(outcome));
@@ -116,18 +121,26 @@ impl Recursor {
         Ok(flight)
     }
 
-    async fn fly(&self, question: &Question) -> Outcome {
-        let mut budget = Budget::new(self.limits.queries);
+    async fn fly(&self, question: &Question, epoch: u64) -> Outcome {
+        let mut budget = Budget::new(self.limits.queries, epoch);
         let asked = timeout(self.limits.patience, self.ask(question, &mut budget, 0)).await;
         let outcome = asked.unwrap_or(Err(Failure::TooMuchWork));
-        if outcome.is_err() {
+        if outcome.is_err() && epoch == self.epoch() {
             self.cache.put_failure(question, self.now());
         }
         outcome
     }
 
-    /// Forgets everything that was learnt.
+    /// How often everything was forgotten.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Forgets everything that was learnt, and will be from questions under way.
     pub(super) fn flush(&self) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        flights.clear();
         self.cache.clear();
         self.delegations.clear();
         self.servers.clear();
@@ -138,11 +151,14 @@ impl Recursor {
 struct Flying {
     recursor: Arc<Recursor>,
     question: Question,
+    epoch: u64,
 }
 
 impl Drop for Flying {
     fn drop(&mut self) {
         let mut flights = self.recursor.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.remove(&self.question);
+        if flights.get(&self.question).is_some_and(|(epoch, _)| *epoch == self.epoch) {
+            flights.remove(&self.question);
+        }
     }
 }

@@ -188,7 +188,8 @@ impl Resolvers {
             }
         };
         let (now, turn) = (self.clock.elapsed(), entropy.below(u32::MAX));
-        let key = template_key(vpc, &request);
+        let version = Version { generation: vpc.generation, epoch: self.recursor.epoch() };
+        let key = TemplateKey::new(version, &request);
         let kept = request.recursion_desired.then(|| self.templates.get(key.bytes())).flatten();
         let kept = kept.filter(|kept| kept.is_fresh(now));
         let seen = self.note(vpc, endpoint, arrival);
@@ -211,13 +212,13 @@ impl Resolvers {
         if missing {
             let Ok(place) = Arc::clone(&slot.waiting).try_acquire_owned() else { return Said::Nothing };
             let (resolvers, query, arrival) = (Arc::clone(self), query.to_vec(), *arrival);
-            let finished = resolvers.finish(Arc::clone(vpc), chain, query, arrival, seen);
+            let finished = resolvers.finish(Arc::clone(vpc), version, chain, query, arrival, seen);
             return Said::Later(Box::pin(async move {
                 let _place = place;
                 finished.await
             }));
         }
-        let template = self.render(vpc, &request, &chain, now);
+        let template = self.render(version, &request, &chain, now);
         self.deliver(&template, &heading, turn, now, out);
         if let Some(template) = &template {
             self.log(&seen, &request, template, out, now);
@@ -282,6 +283,7 @@ impl Resolvers {
     async fn finish(
         self: Arc<Self>,
         vpc: Arc<Vpc>,
+        version: Version,
         chain: Chain,
         query: Vec<u8>,
         arrival: Arrival,
@@ -290,7 +292,7 @@ impl Resolvers {
         let chain = self.complete(&vpc, arrival.client.ip(), chain).await;
         let request = parse(&query).ok()?;
         let now = self.clock.elapsed();
-        let template = self.render(&vpc, &request, &chain, now);
+        let template = self.render(version, &request, &chain, now);
         let mut out = Vec::with_capacity(512);
         let turn = rand::rng().next_u32();
         self.deliver(&template, &heading(&query, &request, &arrival), turn, now, &mut out);
@@ -303,7 +305,7 @@ impl Resolvers {
     /// Renders an answer, and keeps it if others get the same.
     fn render(
         &self,
-        vpc: &Vpc,
+        version: Version,
         request: &Request<'_>,
         chain: &Chain,
         now: Duration,
@@ -313,7 +315,7 @@ impl Resolvers {
         let template = Template::render(&name, request.record_type, chain.rcode(), &material, now)?;
         let template = Arc::new(template);
         if chain.is_keepable() && template.is_fresh(now) {
-            let key = template_key(vpc, request);
+            let key = TemplateKey::new(version, request);
             self.templates.put(key.bytes(), Arc::clone(&template), template.bytes());
         }
         Some(template)
@@ -382,28 +384,41 @@ fn admit(request: &Request<'_>) -> Result<(), Rcode> {
     Ok(())
 }
 
+/// What an answer was made from: a state of a VPC, and what was learnt since everything was forgotten last.
+#[derive(Debug, Clone, Copy)]
+struct Version {
+    generation: u64,
+    epoch: u64,
+}
+
 /// A key on the stack: one is made for every query.
 struct TemplateKey {
-    bytes: [u8; 10 + 255],
+    bytes: [u8; TemplateKey::NAME + 255],
     length: usize,
 }
 
 impl TemplateKey {
+    /// Where the name is.
+    const NAME: usize = 18;
+
+    fn new(version: Version, request: &Request<'_>) -> Self {
+        let mut key = TemplateKey { bytes: [0; Self::NAME + 255], length: Self::NAME + request.name.len() };
+        let (generation, epoch) = (version.generation.to_be_bytes(), version.epoch.to_be_bytes());
+        let record_type = request.record_type.0.to_be_bytes();
+        let fields =
+            [(0, &generation[..]), (8, &epoch[..]), (16, &record_type[..]), (Self::NAME, request.name)];
+        for (start, field) in fields {
+            if let Some(place) = key.bytes.get_mut(start..start + field.len()) {
+                place.copy_from_slice(field);
+            }
+        }
+        if let Some(name) = key.bytes.get_mut(Self::NAME..) {
+            name.make_ascii_lowercase();
+        }
+        key
+    }
+
     fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
-}
-
-fn template_key(vpc: &Vpc, request: &Request<'_>) -> TemplateKey {
-    let mut key = TemplateKey { bytes: [0; 265], length: 10 + request.name.len() };
-    let (generation, record_type) = (vpc.generation.to_be_bytes(), request.record_type.0.to_be_bytes());
-    for (start, field) in [(0, generation.as_slice()), (8, record_type.as_slice()), (10, request.name)] {
-        if let Some(place) = key.bytes.get_mut(start..start + field.len()) {
-            place.copy_from_slice(field);
-        }
-    }
-    if let Some(name) = key.bytes.get_mut(10..) {
-        name.make_ascii_lowercase();
-    }
-    key
 }
