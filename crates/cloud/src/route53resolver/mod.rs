@@ -79,8 +79,8 @@ fn traced(tx: &mut Tx<'_>, text: &str) -> String {
 fn check_name(name: Option<&str>) -> Result<(), Fault> {
     let Some(name) = name else { return Ok(()) };
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_ '".contains(&byte);
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    match name.bytes().all(is_allowed) && !(is_number && !name.is_empty()) {
+    let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    match !is_number && name.bytes().all(is_allowed) {
         true => Ok(()),
         false => Err(faults::invalid_parameter(
             "Name",
