@@ -172,6 +172,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn own_zones_are_whole() {
+        let edits = zones(&World::default(), &Delegations::default());
+        let zones: Vec<_> = edits
+            .iter()
+            .filter_map(|edit| match edit {
+                ZoneEdit::Put(zone) => Some(zone),
+                _ => None,
+            })
+            .collect();
+        let roots = zones.iter().filter(|zone| zone.name.is_root()).count();
+        assert_eq!(roots, 1, "a name that does not parse is the root");
+        for zone in &zones {
+            for set in &zone.record_sets {
+                let Content::Records { data, .. } = &set.content else { panic!("an alias in {}", zone.name) };
+                assert!(!data.is_empty(), "{} {}", set.name, set.record_type);
+                assert!(set.name.is_within(&zone.name), "{} in {}", set.name, zone.name);
+                assert!(!set.name.is_root() || zone.name.is_root(), "{} in {}", set.name, zone.name);
+            }
+            for record_type in [RecordType::SOA, RecordType::NS] {
+                let at_apex = |set: &RecordSet| set.name == zone.name && set.record_type == record_type;
+                assert_eq!(zone.record_sets.iter().filter(|set| at_apex(set)).count(), 1, "{}", zone.name);
+            }
+        }
+    }
+
+    #[test]
     fn name_servers_have_the_addresses_that_aws_gives_them() {
         let address = |number| NameServer::Route53(number).address().expect("an address").to_string();
         assert_eq!(address(0), "205.251.192.0");

@@ -6,7 +6,7 @@ use std::path::Path;
 use enishi_fabric::{IcmpMatch, TrafficMatch};
 use enishi_plan::plan;
 use enishi_state::World;
-use enishi_state::ec2::{InstanceState, RouteTarget};
+use enishi_state::ec2::{InstanceState, RouteTarget, Subnet, Vpc};
 use enishi_testkit::program::{dangling, describe};
 use enishi_testkit::world::{Way, WorldBuilder, tcp, udp};
 
@@ -196,4 +196,24 @@ fn addresses() {
     let eip = w.allocate();
     w.associate_address(&eip, &interface, private);
     check("addresses", w.world());
+}
+
+/// What a resolver knows: names of addresses and instances, public ones inside of the VPC.
+#[test]
+fn resolver() {
+    let mut w = WorldBuilder::new();
+    let vpc = w.vpc("10.0.0.0/22");
+    let subnet = w.subnet(&vpc, "10.0.1.0/24");
+    w.internet_gateway(&vpc);
+    let group = w.default_group(&vpc);
+    let instance = w.instance(&subnet, &[&group]);
+    w.elastic_ip(&instance);
+    let interface = w.interface_of(&instance, 0);
+    w.secondary_address(&interface);
+    w.interface(&subnet, &[&group]);
+    w.change(|tx| {
+        tx.modify::<Vpc>(&vpc, |row| row.dns_hostnames = true);
+        tx.modify::<Subnet>(&subnet, |row| row.resource_name_dns_a = true);
+    });
+    check("resolver", w.world());
 }

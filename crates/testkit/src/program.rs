@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use enishi_fabric::dns::{RuleAction, VpcResolver};
 use enishi_fabric::program::{
     Device, Eni, Gate, Internet, InternetPort, NamespaceProgram, Peer, Role, RouteTarget, Router, Untracked,
 };
@@ -149,9 +150,42 @@ impl Page {
         }
     }
 
+    /// What a VPC's resolver knows.
+    fn resolver(&mut self, resolver: &VpcResolver) {
+        let VpcResolver { vpc, region, listen, .. } = resolver;
+        self.line(1, format_args!("resolver of {vpc} in {region} at {}", list(listen)));
+        self.line(2, format_args!("own {}", list(&resolver.autodefined)));
+        for (domain, rule) in &resolver.rules {
+            let action = match &rule.action {
+                RuleAction::System => "resolved as ever".to_owned(),
+                RuleAction::Forward { endpoint, targets } => format!("to {} by {endpoint}", list(targets)),
+            };
+            self.line(2, format_args!("rule {} {domain} {action}", rule.id));
+        }
+        for (domain, zone) in &resolver.private_zones {
+            self.line(2, format_args!("zone {domain} {zone}"));
+        }
+        for (name, addresses) in &resolver.names {
+            self.line(2, format_args!("{name} {}", list(addresses)));
+        }
+        for (name, target) in &resolver.pointers {
+            self.line(2, format_args!("{name} {target}"));
+        }
+        for (address, (eni, instance)) in &resolver.clients {
+            let instance = instance.as_deref().unwrap_or("nobody");
+            self.line(2, format_args!("client {address} {eni} of {instance}"));
+        }
+        for log in &resolver.logs {
+            self.line(2, format_args!("log {log}"));
+        }
+    }
+
     fn router(&mut self, router: &Router) {
         self.line(1, format_args!("blocks {}", list(&router.cidrs)));
         self.line(1, format_args!("services {}", list(&router.services)));
+        if let Some(resolver) = &router.resolver {
+            self.resolver(resolver);
+        }
         for (mark, subnet) in &router.subnets {
             let filter = format!("table {} acl {}", subnet.table.0, subnet.acl);
             self.line(1, format_args!("subnet {} {} {} {filter}", mark.0, subnet.origin, subnet.cidr));
