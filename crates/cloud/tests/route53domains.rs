@@ -310,6 +310,18 @@ fn a_registrant_who_does_not_answer_loses_the_delegation_until_he_does() {
     assert_eq!(confirm(&mut harness, &first), Err(Refused::Expired), "the link stopped working");
     assert_eq!(confirm(&mut harness, "guess"), Err(Refused::Unknown));
 
+    // Another address that nobody has confirmed does not help; the mail to it would.
+    harness.now = harness.now.plus_seconds(60);
+    let moved = ContactDetail { email: text("lee@mail.enishi.net"), ..contact() };
+    for registrant in [moved, contact()] {
+        harness.ok::<ops::UpdateDomainContact>(api::UpdateDomainContactRequest {
+            domain_name: "shop.com".to_owned(),
+            registrant_contact: Some(registrant),
+            ..Default::default()
+        });
+        settle(&mut harness);
+        assert_eq!(reachability(&mut harness, "shop.com"), "EXPIRED");
+    }
     harness.now = harness.now.plus_seconds(60);
     let resend = || api::ResendContactReachabilityEmailRequest { domain_name: text("shop.com") };
     let sent = harness.ok::<ops::ResendContactReachabilityEmail>(resend());

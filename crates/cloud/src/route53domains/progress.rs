@@ -208,7 +208,10 @@ fn work_on(tx: &mut Tx<'_>, operation: &Operation, work: Work) -> Result<(), Str
         Work::Contacts(contacts) => {
             let address = |email: &str| email.to_lowercase();
             if address(&contacts.registrant.email) != address(&row.contacts.registrant.email) {
-                row.reachability = reachability::begin(tx, &row.account, id, &contacts.registrant);
+                let asked = reachability::begin(tx, &row.account, id, &contacts.registrant);
+                // A suspended domain stays so until somebody answers.
+                let stays = row.reachability == Reachability::Expired && asked != Reachability::Done;
+                row.reachability = if stays { Reachability::Expired } else { asked };
             }
             row.contacts = *contacts;
         }
