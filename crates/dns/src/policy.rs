@@ -302,10 +302,11 @@ impl<'a> Chooser<'a> {
         })?;
         let (address, prefix) = self.client();
         let authority = self.authority;
-        let found = authority.collection(collection).and_then(|blocks| blocks.find(address, prefix));
-        if let Some((bits, _)) = found {
-            self.scope = self.scope.max(bits);
-        }
+        let blocks = authority.collection(collection);
+        let found = blocks.and_then(|blocks| blocks.find(address, prefix));
+        // No block is smaller than this, so that all clients of such a network have one answer.
+        let smallest = blocks.map_or(0, |blocks| blocks.longest(address));
+        self.scope = self.scope.max(smallest.min(prefix));
         let named = |members: &[&'z Member], wanted: &str| {
             members.iter().copied().find(
                 |member| matches!(&member.routing, Routing::Cidr(location) if &*location.location == wanted),
@@ -392,7 +393,8 @@ impl<'a> Chooser<'a> {
             AskerSource::Given(asker) => (*asker).clone(),
             AskerSource::Unknown { address, prefix } => self.authority.locate(*address, *prefix),
         };
-        self.scope = self.scope.max(asker.place_prefix);
+        // Another client of the place's block may be in a smaller block of its own, so the answer is for this subnet alone.
+        self.scope = self.scope.max(asker.prefix);
         if !self.said_place {
             self.said_place = true;
             self.say(|text| {

@@ -37,6 +37,13 @@ impl<V> FromIterator<(IpNet, V)> for PrefixMap<V> {
 }
 
 impl<V> PrefixMap<V> {
+    /// The prefix length of the smallest block of an address's family; 0 without blocks.
+    pub fn longest(&self, address: IpAddr) -> u8 {
+        let [four, six] = &self.lengths;
+        let lengths = if address.is_ipv4() { four } else { six };
+        lengths.first().copied().unwrap_or(0)
+    }
+
     /// The most specific block that holds `address`, no longer than `at_most` bits, and its value.
     pub fn find(&self, address: IpAddr, at_most: u8) -> Option<(u8, &V)> {
         let [four, six] = &self.lengths;

@@ -183,6 +183,7 @@ fn latency_takes_the_nearest_healthy_region() {
         assert_eq!(wire.scope(client), Some(24));
     }
     assert_eq!(wire.one(NOWHERE), Some(1), "a client of unknown place gets the first");
+    assert_eq!(wire.scope(NOWHERE), Some(24), "and nobody else by it");
     wire.store.health().set("eu-west-1", false);
     assert_eq!(wire.one(GERMANY), Some(1));
     wire.store.health().set("eu-west-1", true);
@@ -305,8 +306,9 @@ fn addresses_choose_by_the_longest_block() {
         vec![(Arc::from("country"), blocks("203.0.0.0/16")), (Arc::from("office"), blocks("203.0.113.0/24"))];
     wire.store.update(|edit| edit.put_collection(&CidrCollection { id: Arc::from("c1"), locations }));
     assert_eq!((wire.one(GERMANY), wire.scope(GERMANY)), (Some(1), Some(24)));
-    assert_eq!((wire.one([203, 0, 7, 1]), wire.scope([203, 0, 7, 1])), (Some(2), Some(16)));
-    assert_eq!(wire.one(JAPAN), Some(3));
+    assert_eq!((wire.one([203, 0, 7, 1]), wire.scope([203, 0, 7, 1])), (Some(2), Some(24)));
+    // An answer to a client in no block must not be kept for those that are in one.
+    assert_eq!((wire.one(JAPAN), wire.scope(JAPAN)), (Some(3), Some(24)));
 }
 
 #[test]
