@@ -269,7 +269,11 @@ fn get_resolver_rule(
 
 const FIELDS: &[Field<api::ResolverRule>] = &[
     ("CreatorRequestId", |rule| rule.creator_request_id.iter().cloned().collect()),
-    ("DomainName", |rule| rule.domain_name.iter().cloned().collect()),
+    // Clients ask without the final dot, too: Terraform's data source does.
+    ("DomainName", |rule| {
+        let names = rule.domain_name.iter();
+        names.flat_map(|name| [name.clone(), name.trim_end_matches('.').to_owned()]).collect()
+    }),
     ("Name", |rule| rule.name.iter().cloned().collect()),
     ("ResolverEndpointId", |rule| rule.resolver_endpoint_id.iter().cloned().collect()),
     ("Status", |rule| rule.status.iter().cloned().collect()),
