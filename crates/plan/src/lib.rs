@@ -35,7 +35,7 @@ mod internet;
 mod internet_gateway;
 #[cfg(feature = "mutations")]
 mod mutation;
-mod name_server;
+pub mod name_server;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;

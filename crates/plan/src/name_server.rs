@@ -6,22 +6,22 @@
 use crate::zone_edit::NameServer;
 
 /// The top-level domains, in the order of their numbers.
-pub(crate) const DOMAINS: [&str; 4] = ["com", "net", "org", "co.uk"];
+pub const DOMAINS: [&str; 4] = ["com", "net", "org", "co.uk"];
 
 /// Numbers in each top-level domain.
-pub(crate) const PER_DOMAIN: u16 = NameServer::ROUTE_53 / 4;
+pub const PER_DOMAIN: u16 = NameServer::ROUTE_53 / 4;
 
 /// The middle part of the names counts to this.
 pub(crate) const STRIPES: u16 = 64;
 
 /// The name of the name server of a number, without a final dot.
-pub(crate) fn text(number: u16) -> String {
+pub fn text(number: u16) -> String {
     let domain = DOMAINS.get(usize::from(number / PER_DOMAIN)).copied().unwrap_or("com");
     format!("ns-{number}.awsdns-{:02}.{domain}", number % STRIPES)
 }
 
 /// The number in the name of a name server, if it is one of Route 53's.
-pub(crate) fn number(name: &str) -> Option<u16> {
+pub fn number(name: &str) -> Option<u16> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let digits = name.strip_prefix("ns-")?.split('.').next()?;
     let number = digits.parse().ok().filter(|number| *number < NameServer::ROUTE_53)?;
