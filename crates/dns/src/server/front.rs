@@ -185,16 +185,22 @@ impl Worker {
         Ok(())
     }
 
+    /// Takes a socket away; it is closed when this returns.
     fn remove(&self, token: u64) {
-        let mut sockets = self.sockets.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bound) = sockets.remove(&token) {
-            // Answers under way may keep the socket for a while; nothing is read from it any more.
-            let _ = self.epoll.delete(bound.socket());
+        let removed = self.sockets.write().unwrap_or_else(PoisonError::into_inner).remove(&token);
+        let Some(bound) = removed else { return };
+        let _ = self.epoll.delete(bound.socket());
+        // Nobody but a task that is sending one datagram, without waiting, has it still.
+        while Arc::strong_count(&bound) > 1 {
+            std::thread::yield_now();
         }
     }
 
-    fn socket(&self, token: u64) -> Option<Arc<Bound<VpcAnswers>>> {
-        self.sockets.read().unwrap_or_else(PoisonError::into_inner).get(&token).cloned()
+    /// Answers a batch of what a socket has; says whether there may be more.
+    fn serve(&self, token: u64, batch: &mut Batch, entropy: &mut Entropy) -> io::Result<bool> {
+        // Whoever takes the socket away waits for the end of the batch.
+        let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
+        sockets.get(&token).map_or(Ok(false), |bound| bound.serve(batch, entropy))
     }
 
     fn run(&self, mut entropy: Entropy) {
@@ -213,8 +219,7 @@ impl Worker {
                 if event.data() == STOP {
                     return;
                 }
-                let Some(bound) = self.socket(event.data()) else { continue };
-                match bound.serve(&mut batch, &mut entropy) {
+                match self.serve(event.data(), &mut batch, &mut entropy) {
                     // What is left makes the socket ready again.
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_transient(&error) => {}
