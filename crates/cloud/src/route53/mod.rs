@@ -14,7 +14,6 @@ mod geo_location;
 mod health_check;
 mod hosted_zone;
 pub mod import;
-pub mod import;
 mod limit;
 mod name_server;
 mod page;
