@@ -33,4 +33,12 @@ impl Health {
     pub fn set(&self, id: &str, healthy: bool) {
         self.flag(&Arc::from(id)).0.store(healthy, Ordering::Relaxed);
     }
+
+    /// A check is gone: record sets that still name it pass.
+    pub fn forget(&self, id: &str) {
+        let mut flags = self.flags.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flag) = flags.remove(id) {
+            flag.0.store(true, Ordering::Relaxed);
+        }
+    }
 }

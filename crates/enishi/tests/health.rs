@@ -79,6 +79,17 @@ impl Site {
         )
     }
 
+    /// A check of whatever address a name has.
+    fn named(&self, name: &str) -> String {
+        self.daemon.health_check(
+            name,
+            &format!(
+                "<Type>HTTP</Type><FullyQualifiedDomainName>{name}</FullyQualifiedDomainName>\
+                 <RequestInterval>10</RequestInterval><FailureThreshold>1</FailureThreshold>"
+            ),
+        )
+    }
+
     /// A name that leads to the web server while the check passes, and else to the spare.
     fn failover(&self, zone: &str, name: &str, check: &str) {
         for (kind, address, health) in [
@@ -138,12 +149,6 @@ fn failover_happens_by_itself() {
     for (name, check) in names {
         site.failover(&zone, name, check);
     }
-    let named = site.daemon.health_check(
-        "named",
-        "<Type>HTTP</Type><FullyQualifiedDomainName>web.example.com</FullyQualifiedDomainName>\
-         <RequestInterval>10</RequestInterval><FailureThreshold>1</FailureThreshold>",
-    );
-    site.until_status(&named, "Failure: DNS resolution failed");
     site.daemon.put_record_set(
         &zone,
         &format!(
@@ -151,9 +156,12 @@ fn failover_happens_by_itself() {
              </ResourceRecord></ResourceRecords>"
         ),
     );
-    for check in [&http, &matching, &inverted] {
+    let named = site.named("web.example.com");
+    let nameless = site.named("nobody.example.com");
+    for check in [&http, &matching, &inverted, &named] {
         site.until_status(check, "Success: ");
     }
+    site.until_status(&nameless, "Failure: DNS resolution failed");
     assert_eq!(site.status(&http, "status").as_deref(), Some("Success: HTTP Status Code 200, OK"));
     assert!(site.leads_to("www.example.com", &web) && site.leads_to("calculated.example.com", &web));
     assert!(site.leads_to("inverted.example.com", &spare));
@@ -177,8 +185,6 @@ fn failover_happens_by_itself() {
     until("the primary answers again", || site.leads_to("www.example.com", &web));
     println!("recovery took {:.2} s", served.elapsed().as_secs_f64());
     until("what is inverted is unhealthy again", || site.leads_to("inverted.example.com", &spare));
-    site.until_status(&named, "Success: HTTP Status Code 200, OK");
-
     // Nothing of it is stored: another daemon observes again.
     site.daemon.kill_and_restart();
     site.until_status(&http, "Success: HTTP Status Code 200, OK");

@@ -132,6 +132,8 @@ struct Checker {
     next: Option<Instant>,
     /// The earliest time of its second probe: its place in the interval.
     place: Instant,
+    /// Whether its first result counts at once.
+    resumed: bool,
     latest: Option<Observation>,
     last_failure: Option<Observation>,
 }
@@ -139,6 +141,16 @@ struct Checker {
 impl Panel {
     /// Begins to check, or goes on in another way: what is known stays known as long as the same endpoint is probed.
     pub fn put(&mut self, id: CheckId, check: Check, now: Instant) {
+        self.install(id, check, now, false);
+    }
+
+    /// Goes on with a check that is not new, of which nothing is known any more: the first result of a checker counts at once,
+    /// whatever the threshold.
+    pub fn resume(&mut self, id: CheckId, check: Check, now: Instant) {
+        self.install(id, check, now, true);
+    }
+
+    fn install(&mut self, id: CheckId, check: Check, now: Instant, resumed: bool) {
         let old = self.forget(&id);
         self.versions += 1;
         let mut entry = Entry { check, version: self.versions, checkers: BTreeMap::new(), verdict: true };
@@ -152,7 +164,7 @@ impl Panel {
             let count = u32::try_from(endpoint.checkers.len()).unwrap_or(u32::MAX).max(1);
             for (place, address) in (0..).zip(&endpoint.checkers) {
                 let first = now + FIRST_ROUND * place / count;
-                let mut checker = Checker::new(now + endpoint.interval * place / count);
+                let mut checker = Checker::new(now + endpoint.interval * place / count, resumed);
                 if let Some(old) = known.as_mut().and_then(|known| known.remove(address)) {
                     checker = Checker { place: checker.place, ..old };
                 }
@@ -322,13 +334,17 @@ impl Entry {
 }
 
 impl Checker {
-    fn new(place: Instant) -> Self {
-        Checker { streak: Streak::new(true), next: None, place, latest: None, last_failure: None }
+    fn new(place: Instant, resumed: bool) -> Self {
+        Checker { streak: Streak::new(true), next: None, place, resumed, latest: None, last_failure: None }
     }
 
     fn record(&mut self, observation: Observation, threshold: u16) {
         let passed = observation.outcome.passed();
-        self.streak.record(passed, threshold, threshold);
+        if self.resumed && self.latest.is_none() {
+            self.streak = Streak::new(passed);
+        } else {
+            self.streak.record(passed, threshold, threshold);
+        }
         if !passed {
             self.last_failure = Some(observation.clone());
         }
@@ -565,6 +581,17 @@ mod tests {
         bench.panel.report(&job, None, bench.now, SystemTime::UNIX_EPOCH);
         assert!(bench.panel.healthy("a") && bench.panel.observations("a").is_empty());
         assert_eq!(bench.panel.next(), Some(bench.now + RETRY));
+    }
+
+    #[test]
+    fn the_first_results_of_a_check_that_goes_on_count_at_once() {
+        let mut bench = Bench::new();
+        bench.panel.resume("a".into(), endpoint(8, 30, 10), bench.now);
+        assert!(bench.panel.healthy("a"));
+        bench.run(SECOND, |_, _| false);
+        assert!(!bench.panel.healthy("a"));
+        bench.run(SECOND * 100, |_, _| true);
+        assert!(!bench.panel.healthy("a"), "later ones do not");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The [`Panel`] decides; here are its clock, its sockets and its wires. Nothing of it is stored: a daemon that starts again
-//! observes again, which takes about a second, and until then every check passes, as a new one does.
+//! observes again, which takes about a second whatever the thresholds, and until then every check passes, as a new one does.
 //!
 //! Invariants: probes at the same time are bounded; what turned is heeded by the next query, in the order in which it turned.
 
@@ -72,7 +72,7 @@ impl HealthChecks {
         let checks = HealthChecks { shared: Arc::new(shared) };
         checks.change(|panel| {
             for row in world.all::<HealthCheck>() {
-                put(panel, row);
+                panel.resume(id(row), definition::of(row), Instant::now());
             }
         });
         runtime.spawn(run(checks.shared.clone()));
@@ -94,12 +94,18 @@ impl HealthChecks {
                 }
             }
         });
+        for gone in changed.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before)
+        {
+            self.shared.names.health().forget(gone.id.as_str());
+        }
     }
 
     /// Goes on from another world.
     pub fn replace(&self, before: &World, after: &World) {
+        let gone: Vec<&HealthCheck> =
+            before.all().filter(|row: &&HealthCheck| after.get::<HealthCheck>(&row.id).is_none()).collect();
         self.change(|panel| {
-            for row in before.all::<HealthCheck>().filter(|row| after.get::<HealthCheck>(&row.id).is_none()) {
+            for row in &gone {
                 panel.remove(&id(row));
             }
             for row in after.all::<HealthCheck>() {
@@ -108,6 +114,9 @@ impl HealthChecks {
                 }
             }
         });
+        for row in gone {
+            self.shared.names.health().forget(row.id.as_str());
+        }
     }
 
     /// What the checkers of a check found out.
