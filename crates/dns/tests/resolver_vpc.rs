@@ -4,7 +4,7 @@
 mod lab;
 mod support;
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use enishi_dns::resolver::Path;
@@ -289,7 +289,7 @@ fn a_vpc_that_is_gone_is_refused_until_it_comes_back() {
     assert_eq!(address(&lab, "db.corp.internal"), "10.0.0.10");
 }
 
-/// A query that waits for a silent server does not keep an address.
+/// Neither a query that waits for a silent server nor an open connection keeps an address.
 #[test]
 fn an_address_is_free_when_it_is_no_longer_served() {
     let mut lab = plan(13).script(78, |_| Vec::new()).start();
@@ -300,8 +300,10 @@ fn an_address_is_free_when_it_is_no_longer_served() {
     // Once this is answered, the one before it was read.
     client.send(&support::query("nothing.example.com", "A", None)).expect("a query");
     assert!(support::show(&lab::receive(&client)).starts_with("NXDOMAIN"));
+    let _stream = std::net::TcpStream::connect(address).expect("a connection");
     lab.end();
     UdpSocket::bind(address).expect("the address is free");
+    TcpListener::bind(address).expect("the address is free");
 }
 
 #[test]
@@ -342,7 +344,7 @@ fn one_socket_serves_many_addresses() {
     recursors.put(recursor, "vpc-1");
     let responder = Responder::new(store, None).with_recursors(Arc::clone(&recursors));
     let (udp, tcp) = std::iter::repeat_with(|| {
-        let tcp = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
+        let tcp = TcpListener::bind("0.0.0.0:0").expect("a free port");
         UdpSocket::bind(tcp.local_addr().expect("an address")).map(|udp| (udp, tcp))
     })
     .find_map(Result::ok)

@@ -6,11 +6,13 @@
 use std::collections::HashMap;
 use std::io::{self, PipeWriter};
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{Shutdown, shutdown};
 use rand::Rng as _;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -50,7 +52,13 @@ pub struct Front {
 pub struct Serving {
     shared: Arc<Shared>,
     tokens: Vec<u64>,
-    streams: Vec<AbortHandle>,
+    streams: Vec<Streams>,
+}
+
+/// A listener that is being served.
+struct Streams {
+    listener: TcpListener,
+    task: AbortHandle,
 }
 
 struct Shared {
@@ -137,13 +145,13 @@ impl Front {
         }
         for listener in service.tcp {
             listener.set_nonblocking(true)?;
-            let listener = {
+            let served = {
                 let _runtime = shared.runtime.enter();
-                tokio::net::TcpListener::from_std(listener)?
+                tokio::net::TcpListener::from_std(listener.try_clone()?)?
             };
             let seed = rand::rng().next_u64();
-            let task = shared.runtime.spawn(tcp::accept(listener, answers.clone(), seed));
-            serving.streams.push(task.abort_handle());
+            let task = shared.runtime.spawn(tcp::accept(served, answers.clone(), seed)).abort_handle();
+            serving.streams.push(Streams { listener, task });
         }
         Ok(serving)
     }
@@ -166,7 +174,11 @@ impl Drop for Serving {
                 worker.remove(*token);
             }
         }
-        self.streams.iter().for_each(AbortHandle::abort);
+        for Streams { listener, task } in &self.streams {
+            task.abort();
+            // The task ends when the runtime gets to it. Until then the address would not be free for another listener.
+            let _ = shutdown(listener.as_raw_fd(), Shutdown::Both);
+        }
     }
 }
 
