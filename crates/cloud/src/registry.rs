@@ -123,7 +123,7 @@ impl Registry {
     pub(crate) fn prepared<O: Served>(
         &mut self,
         prepare: fn(&Read<'_>, &O::Input) -> Result<Want, Fault>,
-        handler: fn(&Read<'_>, O::Input, &Supply) -> Result<O::Output, Fault>,
+        handler: impl Fn(&Read<'_>, O::Input, &Supply) -> Result<O::Output, Fault> + Send + Sync + 'static,
     ) {
         let run = move |read: &Read<'_>, input: Value, supply: &Supply| -> Result<Value, Fault> {
             Ok(handler(read, O::Input::from_value(input)?, supply)?.into_value())

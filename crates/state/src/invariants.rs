@@ -21,6 +21,8 @@
 //! | resolver rule, query log, configuration | what they refer to exists |
 //! | hosted zone | NS and SOA at its apex; as many record sets as it counts; a private one has VPCs; its delegation set exists |
 //! | record set | its zone exists and covers its name; its CIDR collection exists; alone with its name and type unless it has an identifier |
+//! | log stream | its group exists |
+//! | query logging configuration | its zone exists and is public; no other one has it |
 //!
 //! A row may go when nothing refers to it any more. A few things outlive what they refer to, as in AWS: routes, which become
 //! blackholes, and ended instances and NAT gateways, which are shown for an hour. A hosted zone may go on naming a VPC, and a
@@ -34,6 +36,7 @@ macro_rules! ensure {
     };
 }
 
+mod logs;
 mod route53;
 mod route53resolver;
 
@@ -66,6 +69,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<Instance>(before, after, delta)?;
     touched::<Address>(before, after, delta)?;
     touched::<NatGateway>(before, after, delta)?;
+    logs::check(before, after, delta)?;
     route53::check(before, after, delta)?;
     route53resolver::check(before, after, delta)
 }
