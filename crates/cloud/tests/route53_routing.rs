@@ -223,7 +223,7 @@ fn a_name_has_thirty_geoproximity_sets_at_most() {
         &zone,
         vec![near("last", at("-1", "0"))],
         "InvalidChangeBatch",
-        "[RRSet with DNS name www.example.test., type A, SetIdentifier last cannot be created as the limit of 30 sets with the same name and type is exceeded.]",
+        "[Exceeded limit on number of geoproximity RRSets for www.example.test., type A in this zone.]",
     );
 }
 

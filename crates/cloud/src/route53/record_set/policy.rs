@@ -57,7 +57,8 @@ pub(super) fn check(zone: &HostedZone, row: &RecordSet, siblings: &[&RecordSet],
     let most = if matches!(row.set.routing, Routing::Geoproximity(_)) { GEOPROXIMITY_SETS } else { SETS };
     if siblings.len() >= most {
         problems.push(format!(
-            "{this} cannot be created as the limit of {most} sets with the same name and type is exceeded."
+            "Exceeded limit on number of {} RRSets for {name}, type {record_type} in this zone.",
+            kind(&row.set.routing)
         ));
     }
 }
