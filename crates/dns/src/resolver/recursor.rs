@@ -32,6 +32,13 @@ pub(super) enum Failure {
 
 type Outcome = Result<Arc<Entry>, Failure>;
 
+/// Where the answer to a question will be seen, and the epoch that it was asked in.
+#[derive(Debug)]
+struct Flight {
+    epoch: u64,
+    landing: watch::Receiver<Option<Outcome>>,
+}
+
 /// Resolves questions to sources.
 pub(super) struct Recursor {
     pub(super) cache: Cache,
@@ -44,8 +51,8 @@ pub(super) struct Recursor {
     host: Option<Arc<Source>>,
     /// How often everything was forgotten. What a question learns that was asked before that is not kept.
     epoch: AtomicU64,
-    /// Questions that are being resolved, since which epoch, and where their answers will be seen.
-    flights: Mutex<HashMap<Question, (u64, watch::Receiver<Option<Outcome>>)>>,
+    /// Questions that are being resolved.
+    flights: Mutex<HashMap<Question, Flight>>,
     places: Arc<Semaphore>,
 }
 
@@ -103,13 +110,13 @@ impl Recursor {
     /// Joins the resolution of a question, or starts it as a task of its own: whoever asked may go away.
     fn board(self: &Arc<Self>, question: &Question) -> Result<watch::Receiver<Option<Outcome>>, Failure> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, flight)) = flights.get(question) {
-            return Ok(flight.clone());
+        if let Some(flight) = flights.get(question) {
+            return Ok(flight.landing.clone());
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::Busy)?;
-        let (landed, flight) = watch::channel(None);
+        let (landed, landing) = watch::channel(None);
         let epoch = self.epoch();
-        flights.insert(question.clone(), (epoch, flight.clone()));
+        flights.insert(question.clone(), Flight { epoch, landing: landing.clone() });
         let flying = Flying { recursor: Arc::clone(self), question: question.clone(), epoch };
         tokio::spawn(async move {
             let _place = place;
@@ -118,7 +125,7 @@ impl Recursor {
             // Nobody waits any more, perhaps.
             let _ = landed.send(Some(outcome));
         });
-        Ok(flight)
+        Ok(landing)
     }
 
     async fn fly(&self, question: &Question, epoch: u64) -> Outcome {
@@ -157,7 +164,7 @@ struct Flying {
 impl Drop for Flying {
     fn drop(&mut self) {
         let mut flights = self.recursor.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if flights.get(&self.question).is_some_and(|(epoch, _)| *epoch == self.epoch) {
+        if flights.get(&self.question).is_some_and(|flight| flight.epoch == self.epoch) {
             flights.remove(&self.question);
         }
     }
