@@ -61,8 +61,8 @@ impl NameServers {
         let authority = self.store().load();
         let mut asking = Asking {
             authority: &authority,
-            asker: client.asker(&authority),
-            resolver: client.resolver,
+            asker: authority.locate(client.address, whole(client.address)),
+            inside: client.inside,
             host_dns,
             entropy: entropy(),
             found: Explanation {
@@ -81,26 +81,33 @@ impl NameServers {
 /// Who asks.
 struct Client {
     name: String,
+    /// The address that name servers see.
     address: IpAddr,
-    /// The region whose place counts; without one the address's.
-    region: Option<Arc<str>>,
-    resolver: Option<Arc<VpcResolver>>,
+    /// The instance that is behind a VPC's resolver.
+    inside: Option<Inside>,
     why: Vec<String>,
+}
+
+/// A client in a VPC.
+struct Inside {
+    address: IpAddr,
+    resolver: Option<Arc<VpcResolver>>,
 }
 
 impl Client {
     fn at(name: String, address: IpAddr) -> Self {
-        Client { name, address, region: None, resolver: None, why: Vec::new() }
+        Client { name, address, inside: None, why: Vec::new() }
     }
+}
 
-    fn asker(&self, authority: &Authority) -> Asker {
-        let whole = if self.address.is_ipv4() { 32 } else { 128 };
-        let mut asker = authority.locate(self.address, whole);
-        if let Some(region) = self.region.as_deref().and_then(RegionPlace::of) {
-            asker.place = region.place();
-        }
-        asker
-    }
+/// Who asks from a place that is known: for private hosted zones that of the VPC's region.
+fn asker_in(region: &str, address: IpAddr) -> Asker {
+    let place = RegionPlace::of(region).map(RegionPlace::place).unwrap_or_default();
+    Asker { address, prefix: whole(address), place, place_prefix: 0 }
+}
+
+fn whole(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 fn client(world: &World, from: Option<&str>) -> Result<Client, Refusal> {
@@ -112,7 +119,7 @@ fn client(world: &World, from: Option<&str>) -> Result<Client, Refusal> {
     }
     if RegionPlace::of(from).is_some() {
         let address = IpAddr::V4(enishi_plan::region_address(from));
-        return Ok(Client { region: Some(from.into()), ..Client::at(from.to_owned(), address) });
+        return Ok(Client::at(from.to_owned(), address));
     }
     instance(world, from)
 }
@@ -139,13 +146,12 @@ fn instance(world: &World, name: &str) -> Result<Client, Refusal> {
             let listen: Vec<String> = resolver.listen.iter().map(ToString::to_string).collect();
             format!("the resolver of {vpc} at {} is asked", listen.join(" and "))
         }
-        None => format!("{vpc} has no resolver: enableDnsSupport is off"),
+        None => format!("{vpc} has no resolver, as enableDnsSupport is off: nothing answers"),
     };
     Ok(Client {
         name: format!("{} in {vpc}", row.id),
-        address: IpAddr::V4(first.primary_ip()),
-        region: Some(row.scope.region.as_str().into()),
-        resolver,
+        address: IpAddr::V4(enishi_plan::region_address(row.scope.region.as_str())),
+        inside: Some(Inside { address: IpAddr::V4(first.primary_ip()), resolver }),
         why: vec![why],
     })
 }
@@ -153,9 +159,9 @@ fn instance(world: &World, name: &str) -> Result<Client, Refusal> {
 /// One question on its way.
 struct Asking<'a> {
     authority: &'a Authority,
+    /// The client as public name servers see it.
     asker: Asker,
-    /// The resolver of the client's VPC.
-    resolver: Option<Arc<VpcResolver>>,
+    inside: Option<Inside>,
     /// Whether VPC resolvers ask the machine's own name servers for what the registry does not have.
     host_dns: bool,
     entropy: Entropy,
@@ -187,11 +193,26 @@ impl Asking<'_> {
     }
 
     fn step(&mut self, name: &Name, record_type: RecordType) {
-        let Some(resolver) = self.resolver.take() else { return self.ask_public(name, record_type) };
-        let decision = decide(&resolver, name);
+        let Some(inside) = self.inside.take() else { return self.ask_public(name, record_type) };
+        match &inside.resolver {
+            Some(resolver) => self.ask_vpc(resolver, inside.address, name, record_type),
+            None => {
+                self.found.rcode = Rcode::ServerFailure;
+                self.elsewhere = true;
+            }
+        }
+        self.inside = Some(inside);
+    }
+
+    fn ask_vpc(&mut self, resolver: &VpcResolver, client: IpAddr, name: &Name, record_type: RecordType) {
+        let decision = decide(resolver, name);
         self.say(reason(&decision));
         match decision {
-            Decision::PrivateZone { zone, .. } => self.ask_zone(&zone, name, record_type),
+            Decision::PrivateZone { zone, .. } => {
+                let outside = std::mem::replace(&mut self.asker, asker_in(&resolver.region, client));
+                self.ask_zone(&zone, name, record_type);
+                self.asker = outside;
+            }
             Decision::Own { addresses, pointer, .. } => {
                 self.answer_own(name, record_type, &addresses, pointer)
             }
@@ -207,7 +228,6 @@ impl Asking<'_> {
             }
             Decision::Public => self.descend(name, record_type),
         }
-        self.resolver = Some(resolver);
     }
 
     fn say(&mut self, why: String) {
@@ -339,6 +359,7 @@ fn shown(owner: &Name, record_type: RecordType, from: &str, asking: &Asking<'_>)
         |record: &&ExplainedRecord| record_type == RecordType::ANY || record.record_type == record_type;
     let answered = found.rcode == Rcode::NoError && found.records.iter().any(|record| asked(&record));
     let verdict = match found.rcode {
+        Rcode::ServerFailure if asking.elsewhere => "no answer".to_owned(),
         _ if asking.elsewhere => "answered elsewhere".to_owned(),
         Rcode::NoError if !answered => format!("NOERROR, no {record_type}"),
         rcode => rcode.to_string(),
