@@ -15,8 +15,9 @@
 //! | `rslvr-in-…`, `rslvr-out-…`, a host | the resolver endpoint is not being deleted | `resolver_endpoint.rs` |
 //!
 //! A network interface is *live* when an instance that is up, a live NAT gateway or a live resolver endpoint uses it
-//! (`network_interface.rs`). A router lists what live interfaces need and nothing else: their subnets, those subnets' route tables and network ACLs,
-//! the interfaces' security groups, and the groups that those refer to. Everything else could not change a verdict.
+//! (`network_interface.rs`). A router lists what live interfaces need and nothing else: their subnets, those subnets' route
+//! tables and network ACLs, the interfaces' security groups, and the groups that those refer to. Everything else could not
+//! change a verdict.
 //!
 //! # Invariants
 //!
