@@ -10,6 +10,8 @@ mod explain;
 mod listener;
 mod places;
 mod resolution;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use std::net::{IpAddr, SocketAddr};
