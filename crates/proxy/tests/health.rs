@@ -57,8 +57,9 @@ where
 async fn saying(text: &'static [u8]) -> SocketAddr {
     server(move |mut stream| async move {
         let mut request = [0u8; 4096];
-        stream.read(&mut request).await?;
-        stream.write_all(text).await?;
+        if stream.read(&mut request).await? > 0 {
+            stream.write_all(text).await?;
+        }
         std::future::pending().await
     })
     .await
