@@ -112,6 +112,26 @@ fn a_vpc_without_dns_support_has_no_resolver() {
     }
     daemon.set_vpc_attribute(&network.vpc, "EnableDnsSupport", true);
     assert_eq!(daemon.lookup("box", &ask), address);
+
+    // What a keeper held is made again by the next, and so is what listened in it.
+    daemon.kill_keeper();
+    until("the resolver is back", || daemon.lookup("box", &ask) == address);
+    assert_eq!(daemon.rcode("internet", "no-such-domain"), "NXDOMAIN");
+}
+
+#[test]
+fn name_servers_see_the_region_that_asks() {
+    let daemon = Daemon::start_with(&["--delegate", "all"]);
+    let zone = daemon.create_zone("shop.example", None);
+    for (region, address) in
+        [("us-east-1", "192.0.2.1"), ("eu-west-1", "192.0.2.2"), ("ap-northeast-1", "192.0.2.3")]
+    {
+        daemon.create_latency_record(&zone, "www.shop.example", region, address);
+    }
+    let instances = ["us-west-2", "eu-central-1"].map(|region| daemon.instance_in(region));
+    daemon.settle();
+    let answers = instances.each_ref().map(|instance| daemon.lookup(instance, "www.shop.example"));
+    assert_eq!(answers, ["192.0.2.1", "192.0.2.2"]);
 }
 
 #[test]

@@ -108,6 +108,19 @@ impl Lab {
 }
 
 impl Daemon {
+    /// Starts an instance in the default VPC of a region; answers its id.
+    pub fn instance_in(&self, region: &str) -> String {
+        let credential = format!("Credential=test/20261122/{region}/ec2/aws4_request");
+        let authorization =
+            format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={}", "0".repeat(64));
+        let form = "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&InstanceType=t3.micro&MinCount=1\
+                    &MaxCount=1";
+        let headers = [("authorization", authorization.as_str()), ("x-amz-date", "20261122T000000Z")];
+        let answer = self.send("POST", "/", &headers, form.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        first(&answer.text(), "instanceId")
+    }
+
     /// An Elastic IP of an instance: its allocation and address.
     pub fn elastic_ip(&self, instance: &str) -> (String, String) {
         let xml = self.call("Action=AllocateAddress&Domain=vpc");

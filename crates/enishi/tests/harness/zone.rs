@@ -46,6 +46,18 @@ impl Daemon {
         self.route53("POST", &format!("hostedzone/{}/rrset/", zone.id), &body);
     }
 
+    /// A record with latency routing.
+    pub fn create_latency_record(&self, zone: &Zone, name: &str, region: &str, address: &str) {
+        let body = format!(
+            "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes>\
+             <Change><Action>CREATE</Action><ResourceRecordSet><Name>{name}</Name><Type>A</Type>\
+             <SetIdentifier>{region}</SetIdentifier><Region>{region}</Region><TTL>300</TTL><ResourceRecords><ResourceRecord>\
+             <Value>{address}</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change></Changes></ChangeBatch>\
+             </ChangeResourceRecordSetsRequest>"
+        );
+        self.route53("POST", &format!("hostedzone/{}/rrset/", zone.id), &body);
+    }
+
     /// Lets a VPC see a private zone, or no longer: `associatevpc`, `disassociatevpc`.
     pub fn change_association(&self, zone: &Zone, way: &str, vpc: &str) {
         let kind = if way == "associatevpc" {
