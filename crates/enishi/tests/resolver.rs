@@ -204,6 +204,20 @@ fn queries_come_in_by_an_inbound_endpoint() {
     let query = site.logged("www.shop.internal.");
     assert_eq!(query["srcids"]["resolver_endpoint"], endpoint.as_str(), "{query}");
 
+    // Addresses come and go.
+    let change = |site: &Site, operation: &str, subnet: &str, ip: &str| {
+        let address = json!({ "SubnetId": subnet, "Ip": ip });
+        let input = json!({ "ResolverEndpointId": endpoint, "IpAddress": address });
+        resolver(&site.daemon, operation, &input);
+        site.daemon.settle();
+        assert_eq!(site.endpoint_status(&endpoint), "OPERATIONAL");
+    };
+    change(&site, "AssociateResolverEndpointIpAddress", &site.premises.subnet, "10.0.2.99");
+    assert_eq!(ask(&site, "10.0.2.99", "www.shop.internal"), "10.0.1.10");
+    change(&site, "DisassociateResolverEndpointIpAddress", &site.premises.subnet, "10.0.2.53");
+    assert!(silent(&site, "10.0.2.53"));
+    assert_eq!(ask(&site, "10.0.2.99", "+tcp www.shop.internal"), "10.0.1.10");
+
     // It answers again when the daemon was killed, and no more when it was deleted.
     site.daemon.kill_and_restart();
     site.daemon.settle();
