@@ -6,9 +6,9 @@
 //!     └──change──────────────────────────────────┘                  └──instances──► keeper
 //! ```
 //!
-//! Threads: the writer, the journal, the reconcile loop, the launcher and the keeper's listener block; two workers run
-//! everything asynchronous. An answer to a change waits for two numbers: the durable generation of the journal and, where
-//! packets can tell, the realised generation of the reconcile loop.
+//! Threads: the writer, the journal, that of log events, the reconcile loop, the launcher and the keeper's listener block; two
+//! workers run everything asynchronous. An answer to a change waits for two numbers: the durable generation of the journal
+//! and, where packets can tell, the realised generation of the reconcile loop.
 
 mod clock;
 mod dns;

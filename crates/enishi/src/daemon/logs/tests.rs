@@ -202,13 +202,11 @@ fn what_was_acknowledged_survives_any_crash() {
 /// Random events of several streams, as a model has them by position.
 fn filled(random: &mut Random, store: &EventStore) -> BTreeMap<(Position, u64), String> {
     let mut model = BTreeMap::new();
-    let mut sequence = 1;
-    for n in 0..random.below(40) {
+    for (sequence, n) in (1..).zip(0..random.below(40)) {
         let (stream, timestamp) = (random.below(4) + 1, random.below(7) as i64);
         let message = format!("{} {n}", if random.below(2) == 0 { "ERROR" } else { "fine" });
         store.append(&[batch(stream, &[(timestamp, &message)])], 5).expect("stored");
         model.insert((Position { timestamp, sequence }, stream), message);
-        sequence += 1;
     }
     model
 }
