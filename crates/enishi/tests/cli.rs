@@ -26,8 +26,10 @@ fn json(output: &Output) -> Value {
 
 #[test]
 fn every_command_explains_itself() {
-    let commands =
-        ["up", "down", "env", "exec", "trace", "show", "mail", "status", "doctor", "reset", "tour"];
+    let commands = [
+        "up", "down", "env", "exec", "trace", "dns", "zone", "show", "mail", "status", "doctor", "reset",
+        "tour",
+    ];
     let all = stdout(&enishi(&["--help"]));
     for command in commands {
         assert!(all.contains(command), "{command} is not in the help");
