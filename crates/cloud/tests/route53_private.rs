@@ -209,7 +209,8 @@ fn another_accounts_vpc_is_associated_once_both_agree() {
         assert_eq!((made.hosted_zone_id.as_str(), made.vpc), (bare(&zone), theirs.clone()));
     }
     let list = ListVPCAssociationAuthorizationsRequest { hosted_zone_id: zone.clone(), ..Default::default() };
-    assert_eq!(harness.ok::<ops::ListVPCAssociationAuthorizations>(list.clone()).vpcs, [theirs.clone()]);
+    let shown = harness.ok::<ops::ListVPCAssociationAuthorizations>(list.clone()).vpcs;
+    assert!(shown.len() == 1 && shown.contains(&theirs), "{shown:?}");
     harness.message::<ops::ListHostedZonesByVPC>(
         by_vpc(&theirs),
         "AccessDenied",

@@ -62,9 +62,13 @@ pub(super) fn check(
     };
     if !covers {
         refuse("the alias target name does not lie within the target zone");
-    } else if !(is_own && has_set(world, zone, row, alias))
-        && !service.is_some_and(|service| service.has(world, &alias.name))
-    {
+        return;
+    }
+    let exists = match service {
+        Some(service) => service.has(world, &alias.name),
+        None => is_own && has_set(world, zone, row, alias),
+    };
+    if !exists {
         refuse("that target was not found");
     }
 }
