@@ -335,11 +335,11 @@ fn an_import_is_one_batch_of_what_differs() {
     assert_eq!(import(&mut harness, &[a.clone(), b.clone()], false).expect("it fits"), [2, 0, 0, 0]);
     let changed = record("b.example.test", 3);
     assert_eq!(import(&mut harness, &[a.clone(), changed.clone()], false).expect("it fits"), [0, 1, 0, 1]);
-    assert_eq!(import(&mut harness, &[changed.clone()], true).expect("it fits"), [0, 0, 1, 1]);
+    assert_eq!(import(&mut harness, std::slice::from_ref(&changed), true).expect("it fits"), [0, 0, 1, 1]);
     assert_eq!(listed(&mut harness, &zone).len(), 1, "a set with a policy has no form in a file, and stays");
     // In its place a simple set fits only if it goes.
     let simple = record("www.example.test", 4);
-    let refusal = import(&mut harness, &[simple.clone()], false).expect_err("it is in the way");
+    let refusal = import(&mut harness, std::slice::from_ref(&simple), false).expect_err("it is in the way");
     assert_eq!(refusal.code(), "InvalidChangeBatch");
     assert_eq!(import(&mut harness, &[changed, simple], true).expect("it fits"), [0, 1, 0, 1]);
     assert_eq!(listed(&mut harness, &zone).len(), 0);
