@@ -33,7 +33,7 @@ impl Planner {
     /// Compiles the whole world.
     pub fn new(world: &World) -> Self {
         let vpcs: BTreeMap<_, _> =
-            world.all::<Vpc>().map(|vpc| (vpc.id.clone(), vpc::compile(world, vpc))).collect();
+            world.all::<Vpc>().map(|vpc| (vpc.id.clone(), vpc::compile(world, vpc, None))).collect();
         let mut namespaces: BTreeMap<_, _> = vpcs.values().flat_map(|vpc| vpc.namespaces.clone()).collect();
         let internet = internet::compile(links(&vpcs));
         namespaces.insert(internet.name.clone(), Arc::new(internet));
@@ -58,11 +58,12 @@ impl Planner {
         let touched = if before.generation == self.generation {
             touched(before, after, delta)
         } else {
-            self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone())).collect()
+            let all = self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone()));
+            all.map(|vpc| (vpc, true)).collect()
         };
         let mut relinked = false;
-        for id in touched {
-            relinked |= self.recompile(after, &id);
+        for (id, renamed) in touched {
+            relinked |= self.recompile(after, &id, renamed);
         }
         if relinked {
             self.keep_or_insert(&mut Arc::new(internet::compile(links(&self.vpcs))));
@@ -71,10 +72,12 @@ impl Planner {
         self.program.clone()
     }
 
-    /// Compiles a VPC again; says whether its link to the internet changed.
-    fn recompile(&mut self, world: &World, id: &VpcId) -> bool {
+    /// Compiles a VPC again, its names only if they may have changed: there are several for each interface. Says whether its
+    /// link to the internet changed.
+    fn recompile(&mut self, world: &World, id: &VpcId, renamed: bool) -> bool {
         let old = self.vpcs.remove(id).unwrap_or_default();
-        let mut new = world.get::<Vpc>(id).map(|row| vpc::compile(world, row)).unwrap_or_default();
+        let kept = if renamed { None } else { old.resolver(id) };
+        let mut new = world.get::<Vpc>(id).map(|row| vpc::compile(world, row, kept)).unwrap_or_default();
         for gone in old.namespaces.keys().filter(|name| !new.namespaces.contains_key(*name)) {
             self.program.namespaces.remove(gone);
         }
@@ -103,11 +106,13 @@ fn links(vpcs: &BTreeMap<VpcId, VpcProgram>) -> impl Iterator<Item = &internet::
     vpcs.values().filter_map(|vpc| vpc.link.as_ref())
 }
 
-/// The VPCs that a delta can have an effect on.
-fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
+/// The VPCs that a delta can have an effect on, and whether it can on their names.
+fn touched(before: &World, after: &World, delta: &Delta) -> BTreeMap<VpcId, bool> {
     let mut touched = Touched { before, after, delta, vpcs: BTreeSet::new() };
-    touched.rows::<Vpc>(|_, row, vpcs| vpcs.extend([row.id.clone()]));
-    touched.rows::<Subnet>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched_names(&mut touched);
+    touched_by_resolver(&mut touched);
+    touched.private_zones();
+    let named = touched.vpcs.clone();
     touched.rows::<RouteTable>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<NetworkAcl>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<SecurityGroup>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
@@ -116,6 +121,13 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
     touched.rows::<SecurityGroupRule>(|world, row, vpcs| {
         vpcs.extend(world.get::<SecurityGroup>(&row.group).map(|group| group.vpc.clone()));
     });
+    touched.vpcs.into_iter().map(|vpc| (vpc.clone(), named.contains(&vpc))).collect()
+}
+
+/// What both packets and names depend on.
+fn touched_names(touched: &mut Touched<'_>) {
+    touched.rows::<Vpc>(|_, row, vpcs| vpcs.extend([row.id.clone()]));
+    touched.rows::<Subnet>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<Address>(|world, row, vpcs| {
         let associated = row.association.as_ref();
         let interface = associated.and_then(|a| world.get::<NetworkInterface>(&a.network_interface));
@@ -132,9 +144,6 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeSet<VpcId> {
         vpcs.extend([row.vpc.clone()]);
         vpcs.extend(interfaces.map(|interface| interface.vpc.clone()));
     });
-    touched_by_resolver(&mut touched);
-    touched.private_zones();
-    touched.vpcs
 }
 
 fn touched_by_resolver(touched: &mut Touched<'_>) {

@@ -65,25 +65,25 @@ fn private_zones(world: &World, vpc: &Vpc) -> BTreeMap<Name, Arc<str>> {
 }
 
 /// Names of this very host: RFC 6761, section 6.3, and RFC 6303, sections 4.2 and 4.3.
-static LOCAL: LazyLock<Vec<Name>> = LazyLock::new(|| {
+static LOCAL: LazyLock<BTreeSet<Name>> = LazyLock::new(|| {
     let local = ["localhost", "localdomain", "127.in-addr.arpa"].into_iter().map(own_name);
     local.chain(host_name::localhost_reverse()).collect()
 });
 
-/// Reverse names of private and link-local addresses: RFC 6303, section 4.2.
-static PRIVATE: LazyLock<Vec<Name>> = LazyLock::new(|| {
+/// Those, and reverse names of private and link-local addresses: RFC 6303, section 4.2.
+static LOCAL_AND_PRIVATE: LazyLock<BTreeSet<Name>> = LazyLock::new(|| {
     let twelve_bits = (16..32).map(|n| format!("{n}.172.in-addr.arpa"));
     let whole = ["10.in-addr.arpa", "168.192.in-addr.arpa", "254.169.in-addr.arpa"].map(ToOwned::to_owned);
-    whole.into_iter().chain(twelve_bits).map(|text| own_name(&text)).collect()
+    let private = whole.into_iter().chain(twelve_bits).map(|text| own_name(&text));
+    LOCAL.iter().cloned().chain(private).collect()
 });
 
 /// Domains that are nobody's outside of the VPC. The reverse ones of private blocks can be switched off.
 fn autodefined(vpc: &Vpc, reverse: bool) -> BTreeSet<Name> {
-    let own = Name::parse(&host_name::private_domain(&vpc.scope.region)).ok();
-    let mut domains: BTreeSet<Name> = own.into_iter().chain(LOCAL.iter().cloned()).collect();
+    let mut domains = if reverse { LOCAL_AND_PRIVATE.clone() } else { LOCAL.clone() };
+    domains.extend(Name::parse(&host_name::private_domain(&vpc.scope.region)));
     if reverse {
         domains.extend(vpc.cidrs.iter().flat_map(|block| host_name::reverse_domains(block.cidr)));
-        domains.extend(PRIVATE.iter().cloned());
     }
     domains
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use enishi_fabric::dns::VpcResolver;
 use enishi_fabric::program::{Interface, InternetPort, NamespaceProgram, Role, Router};
 use enishi_fabric::{InterfaceName, NamespaceName, Origin};
 use enishi_state::World;
-use enishi_state::ec2::{NetworkInterface, Vpc};
+use enishi_state::ec2::{NetworkInterface, Vpc, VpcId};
 
 use crate::internet::Link;
 use crate::network_interface::Live;
@@ -29,13 +30,27 @@ pub(crate) struct VpcProgram {
     pub(crate) link: Option<Link>,
 }
 
+/// A VPC's resolver; a VPC may have none.
+type Resolver = Option<Arc<VpcResolver>>;
+
+impl VpcProgram {
+    /// The resolver in its router, if there is a router.
+    pub(crate) fn resolver(&self, vpc: &VpcId) -> Option<Resolver> {
+        match &self.namespaces.get(&NamespaceName::new(vpc.as_str()))?.role {
+            Role::Router(router) => Some(router.resolver.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// Compiles a VPC. Nothing of another VPC but the devices of its instances there enters.
-pub(crate) fn compile(world: &World, vpc: &Vpc) -> VpcProgram {
+/// `kept` is its resolver, if that is known already.
+pub(crate) fn compile(world: &World, vpc: &Vpc, kept: Option<Resolver>) -> VpcProgram {
     let rows = world.by::<NetworkInterface>("vpc", vpc.id.as_str());
     let live: Vec<_> = rows.filter_map(|row| Live::of(world, row)).collect();
     let port = internet_gateway::compile(world, vpc, &live).filter(|_| !live.is_empty());
     let link = port.as_ref().map(|port| link(vpc, port));
-    let router = (!live.is_empty()).then(|| router(world, vpc, &live, port));
+    let router = (!live.is_empty()).then(|| router(world, vpc, &live, port, kept));
     let namespaces = router
         .into_iter()
         .chain(instance::compile(world, vpc))
@@ -52,7 +67,13 @@ fn link(vpc: &Vpc, port: &InternetPort) -> Link {
     }
 }
 
-fn router(world: &World, vpc: &Vpc, live: &[Live<'_>], internet: Option<InternetPort>) -> NamespaceProgram {
+fn router(
+    world: &World,
+    vpc: &Vpc,
+    live: &[Live<'_>],
+    internet: Option<InternetPort>,
+    kept: Option<Resolver>,
+) -> NamespaceProgram {
     let groups = Groups::compile(world, &vpc.id, live);
     let enis = live.iter().map(|interface| (interface.port(), interface.eni(&groups)));
     let router = Router {
@@ -65,7 +86,7 @@ fn router(world: &World, vpc: &Vpc, live: &[Live<'_>], internet: Option<Internet
         acls: network_acl::compile(world, live),
         groups: groups.into_inner(),
         internet,
-        resolver: resolver::compile(world, vpc).map(Arc::new),
+        resolver: kept.unwrap_or_else(|| resolver::compile(world, vpc).map(Arc::new)),
     };
     NamespaceProgram {
         name: NamespaceName::new(vpc.id.as_str()),
