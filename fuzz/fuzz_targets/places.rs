@@ -3,9 +3,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use enishi_dns::LatencyMatrix;
 use enishi_dns::mmdb::Mmdb;
 use enishi_dns::places::{self, Locate};
-use enishi_dns::LatencyMatrix;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
