@@ -92,11 +92,17 @@ fn layers(
 fn purity(complaints: &mut Vec<String>, name: &str, sources: &[(PathBuf, String)]) {
     for (path, text) in sources {
         for word in IMPURE {
-            if text.contains(word) {
+            if names(&text, word) {
                 complaints.push(format!("{}: {name} is pure, yet names {word}", path.display()));
             }
         }
     }
+}
+
+/// Whether a text has a word, which nothing precedes that belongs to a longer one: `rand::`, but not `Operand::`.
+fn names(text: &str, word: &str) -> bool {
+    let continues = |before: &str| before.ends_with(|last: char| last.is_alphanumeric() || last == '_');
+    text.match_indices(word).any(|(at, _)| !continues(text.get(..at).unwrap_or_default()))
 }
 
 fn shape(complaints: &mut Vec<String>, root: &Path) -> Result<()> {

@@ -279,7 +279,7 @@ fn an_account_has_200_health_checks_at_most_and_lists_them_in_pages() {
     let mut seen = Vec::new();
     let mut marker = None;
     loop {
-        let input = ListHealthChecksRequest { marker, max_items: text("90"), ..Default::default() };
+        let input = ListHealthChecksRequest { marker, max_items: text("90") };
         let page = harness.ok::<ops::ListHealthChecks>(input);
         seen.extend(page.health_checks.into_iter().map(|check| check.id));
         assert_eq!(page.is_truncated, page.next_marker.is_some());
