@@ -92,7 +92,7 @@ fn layers(
 fn purity(complaints: &mut Vec<String>, name: &str, sources: &[(PathBuf, String)]) {
     for (path, text) in sources {
         for word in IMPURE {
-            if names(&text, word) {
+            if names(text, word) {
                 complaints.push(format!("{}: {name} is pure, yet names {word}", path.display()));
             }
         }
