@@ -522,7 +522,7 @@ fn query_logging_wants_a_group_in_us_east_1_and_a_policy() {
     let input = route53::GetQueryLoggingConfigRequest { id: config.id.clone() };
     assert_eq!(logs.ok::<route53::ops::GetQueryLoggingConfig>(input.clone()).query_logging_config, config);
     let all = logs.ok::<route53::ops::ListQueryLoggingConfigs>(Default::default());
-    assert_eq!(all.query_logging_configs, [config.clone()]);
+    assert_eq!(all.query_logging_configs, std::slice::from_ref(&config));
     logs.ok::<route53::ops::DeleteHostedZone>(route53::DeleteHostedZoneRequest { id: id.clone() });
     let fault = logs.run::<route53::ops::GetQueryLoggingConfig>(input).unwrap_err();
     assert_eq!(fault.code(), "NoSuchQueryLoggingConfig", "it goes with its zone");
