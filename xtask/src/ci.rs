@@ -80,15 +80,22 @@ pub fn run(args: &[String]) -> Result<()> {
 /// Runs every test. Those of [`NAMESPACED`] make network namespaces themselves: where an ordinary user runs them, they do it
 /// in a user namespace in which that user is root, as the daemon does for itself.
 fn tests(root: &Path) -> Result<()> {
+    // Some tests call the AWS CLI.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let clients = [root.join(".cache/venv/bin")].into_iter();
+    let path = std::env::join_paths(clients.chain(std::env::split_paths(&path)))?;
+    let test = |arguments: &[&str]| {
+        execute(Command::new(program()).args(arguments).env("PATH", &path).current_dir(root))
+    };
     if is_root()? {
-        return cargo(root, &["test", "--workspace", "--no-fail-fast"]);
+        return test(&["test", "--workspace", "--no-fail-fast"]);
     }
     let each = |word| NAMESPACED.iter().flat_map(move |package| [word, *package]);
     let rest: Vec<&str> =
         ["test", "--workspace", "--no-fail-fast"].into_iter().chain(each("--exclude")).collect();
-    cargo(root, &rest)?;
+    test(&rest)?;
     let namespaced: Vec<&str> = ["test", "--no-fail-fast"].into_iter().chain(each("--package")).collect();
-    cargo(root, &[namespaced.as_slice(), &["--no-run"]].concat())?;
+    test(&[namespaced.as_slice(), &["--no-run"]].concat())?;
     execute(
         Command::new("unshare")
             .args(["--user", "--map-root-user", "--net", "--mount"])
@@ -96,6 +103,7 @@ fn tests(root: &Path) -> Result<()> {
             .arg(program())
             .args(namespaced)
             .arg("--offline")
+            .env("PATH", &path)
             .current_dir(root),
     )
 }

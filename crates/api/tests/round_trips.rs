@@ -77,7 +77,7 @@ proptest! {
     fn responses_say_what_was_meant(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         let (service, operation, output) = pick(&bytes, |o| o.output);
         let body = response(service, operation, output.clone());
-        if service.protocols[0] == Protocol::AwsJson11 {
+        if service.protocols.contains(&Protocol::AwsJson11) {
             // Read with the input's reader: the operation turned round.
             let turned = Operation { input: operation.output, errors: &[], ..*operation };
             let read = enishi_wire::aws_json::decode(service, &turned, &body);
