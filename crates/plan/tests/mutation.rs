@@ -28,16 +28,18 @@ fn no_mutation_is_no_change() {
 }
 
 #[test]
-fn there_are_thirty() {
+fn there_are_thirty_one() {
     let distinct: BTreeSet<_> = Mutation::ALL.iter().collect();
-    assert_eq!((Mutation::ALL.len(), distinct.len()), (30, 30));
+    assert_eq!((Mutation::ALL.len(), distinct.len()), (31, 31));
 }
 
 #[test]
 fn every_mutation_changes_a_verdict_in_some_world() {
-    // Tracking shows only when a rule changes under a flow; see below.
+    // Tracking shows only when a rule changes under a flow; see below. Random worlds have no resolver endpoints: the scenario
+    // `route53resolver/inbound_endpoint.txt` shows theirs.
+    let elsewhere = [Mutation::UntrackedNever, Mutation::ResolverEndpointUngated];
     let mut left: BTreeSet<_> =
-        Mutation::ALL.iter().copied().filter(|mutation| *mutation != Mutation::UntrackedNever).collect();
+        Mutation::ALL.iter().copied().filter(|mutation| !elsewhere.contains(mutation)).collect();
     for seed in 0..400 {
         let world = random_world(seed);
         let program = plan(&world);
