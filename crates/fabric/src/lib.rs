@@ -4,6 +4,7 @@
 //! [`walk()`] says what it means, packet by packet. Where the kernel and [`walk()`] disagree, one of them has a bug.
 //!
 //! * [`Cidr`], [`PortRange`], [`Protocol`], [`Mac`]: values that cannot hold nonsense.
+//! * [`balancer`]: what load balancers do in user space.
 //! * [`dns`]: names, records and routing policies of hosted zones.
 //! * [`program`]: what one network namespace has to be.
 //! * [`Packet`] and [`Flow`]: what is sent through a program.
@@ -11,6 +12,7 @@
 //! * [`trace`]: what happened to it, hop by hop, and which rule decided.
 //! * [`mod@invalidate`]: which tracked connections a change of program ends.
 
+pub mod balancer;
 pub mod dns;
 pub mod invalidate;
 pub mod packet;

@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use crate::balancer::Balancer;
 use crate::dns::{ResolverEndpoint, VpcResolver};
 use crate::{Cidr, InterfaceName, Mac, NamespaceName, Origin, TrafficMatch};
 
@@ -40,6 +41,8 @@ use crate::{Cidr, InterfaceName, Mac, NamespaceName, Origin, TrafficMatch};
 pub struct Program {
     /// Every namespace that has to exist.
     pub namespaces: BTreeMap<NamespaceName, Arc<NamespaceProgram>>,
+    /// What load balancers do in user space, by ARN or Classic Load Balancer.
+    pub balancers: BTreeMap<Arc<str>, Arc<Balancer>>,
 }
 
 /// One network namespace.

@@ -37,7 +37,7 @@ impl Planner {
         let mut namespaces: BTreeMap<_, _> = vpcs.values().flat_map(|vpc| vpc.namespaces.clone()).collect();
         let internet = internet::compile(links(&vpcs));
         namespaces.insert(internet.name.clone(), Arc::new(internet));
-        Planner { generation: world.generation, vpcs, program: Program { namespaces } }
+        Planner { generation: world.generation, vpcs, program: Program { namespaces, ..Program::default() } }
     }
 
     /// The program of the world that was compiled last.

@@ -248,6 +248,7 @@ fn program() -> impl Strategy<Value = Program> {
                 .into_iter()
                 .map(|namespace| (namespace.name.clone(), Arc::new(namespace)))
                 .collect::<BTreeMap<_, _>>(),
+            ..Program::default()
         })
 }
 

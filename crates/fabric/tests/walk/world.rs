@@ -405,7 +405,8 @@ impl Build {
             role: Role::Internet(internet),
         };
         let all = self.routers.into_values().chain(self.nodes.into_values()).chain([internet]);
-        Program { namespaces: all.map(|program| (program.name.clone(), Arc::new(program))).collect() }
+        let namespaces = all.map(|program| (program.name.clone(), Arc::new(program))).collect();
+        Program { namespaces, ..Program::default() }
     }
 }
 
