@@ -4,6 +4,7 @@ use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface};
 use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
 use enishi_state::World;
 use enishi_state::ec2::{Instance, InterfaceKind, NatGateway, NetworkInterface, Subnet};
+use enishi_state::elbv2::LoadBalancer;
 use enishi_state::route53resolver::ResolverEndpoint;
 
 use crate::security_group::Groups;
@@ -25,16 +26,8 @@ pub(crate) enum Owner<'w> {
     NatGateway(&'w NatGateway),
     /// A resolver endpoint that is not being deleted.
     ResolverEndpoint(&'w ResolverEndpoint),
-}
-
-impl Owner<'_> {
-    fn namespace(self) -> NamespaceName {
-        NamespaceName::new(match self {
-            Owner::Instance(instance) => instance.id.as_str(),
-            Owner::NatGateway(gateway) => gateway.id.as_str(),
-            Owner::ResolverEndpoint(endpoint) => endpoint.id.as_str(),
-        })
-    }
+    /// An Application or Network Load Balancer; the interface is one node's.
+    LoadBalancer(&'w LoadBalancer),
 }
 
 /// A network interface that is part of the network.
@@ -56,6 +49,16 @@ impl<'w> Live<'w> {
         subnet::is_complete(world, subnet).then_some(Live { row, subnet, owner })
     }
 
+    /// Its user's namespace. A load balancer has one for each node, which is called by the node's interface.
+    pub(crate) fn namespace(&self) -> NamespaceName {
+        NamespaceName::new(match self.owner {
+            Owner::Instance(instance) => instance.id.as_str(),
+            Owner::NatGateway(gateway) => gateway.id.as_str(),
+            Owner::ResolverEndpoint(endpoint) => endpoint.id.as_str(),
+            Owner::LoadBalancer(_) => self.row.id.as_str(),
+        })
+    }
+
     /// The router's end of its veth pair.
     pub(crate) fn port(&self) -> InterfaceName {
         InterfaceName::port(self.row.slot)
@@ -69,7 +72,7 @@ impl<'w> Live<'w> {
 
     /// The router's end of the veth pair.
     pub(crate) fn router_end(&self) -> Interface {
-        let peer = Endpoint { namespace: self.owner.namespace(), interface: self.device_name() };
+        let peer = Endpoint { namespace: self.namespace(), interface: self.device_name() };
         Interface { mac: ROUTER_MAC, mtu: MTU, peer, peer_mac: self.row.mac }
     }
 
@@ -96,16 +99,20 @@ impl<'w> Live<'w> {
         let gate = self.gate();
         Eni {
             origin: Origin::resource(self.row.id.as_str()),
-            owner: self.owner.namespace(),
+            owner: self.namespace(),
             subnet: subnet::mark(self.subnet),
             addresses: self.row.addresses.iter().map(|address| address.ip).collect(),
-            source_dest_check: self.row.source_dest_check && !self.is_nat_gateway(),
+            source_dest_check: self.row.source_dest_check && !self.forwards(),
             untracked: groups.untracked(&gate),
             gate,
         }
     }
 
-    /// A NAT gateway forwards, whatever its row says.
+    /// Whether it passes on what others send, whatever its row says.
+    fn forwards(&self) -> bool {
+        matches!(self.row.kind, InterfaceKind::NatGateway | InterfaceKind::NetworkLoadBalancer)
+    }
+
     fn is_nat_gateway(&self) -> bool {
         self.row.kind == InterfaceKind::NatGateway
     }
@@ -114,7 +121,12 @@ impl<'w> Live<'w> {
     fn gate(&self) -> Gate {
         match self.row.kind {
             InterfaceKind::NatGateway => Gate::Open,
-            InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => {
+            // "If you don't associate a security group with your Network Load Balancer when you create it", all is admitted.
+            InterfaceKind::NetworkLoadBalancer if self.row.groups.is_empty() => Gate::Open,
+            InterfaceKind::Interface
+            | InterfaceKind::ResolverEndpoint
+            | InterfaceKind::LoadBalancer
+            | InterfaceKind::NetworkLoadBalancer => {
                 Gate::Groups(self.row.groups.iter().map(|group| group.as_str().into()).collect())
             }
         }
@@ -135,5 +147,8 @@ fn owner<'w>(world: &'w World, row: &NetworkInterface) -> Option<Owner<'w>> {
             .by::<ResolverEndpoint>("network_interface", row.id.as_str())
             .find(|endpoint| endpoint.uses(&row.id))
             .map(Owner::ResolverEndpoint),
+        InterfaceKind::LoadBalancer | InterfaceKind::NetworkLoadBalancer => {
+            world.by::<LoadBalancer>("network_interface", row.id.as_str()).next().map(Owner::LoadBalancer)
+        }
     }
 }

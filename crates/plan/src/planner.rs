@@ -12,6 +12,7 @@ use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
 };
+use enishi_state::elbv2::LoadBalancer;
 use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::{
     QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
@@ -153,6 +154,7 @@ fn touched_by_resolver(touched: &mut Touched<'_>) {
         let associations = world.by::<ResolverRuleAssociation>("rule", row.id.as_str());
         vpcs.extend(associations.map(|association| association.vpc.clone()));
     });
+    touched.rows::<LoadBalancer>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<QueryLogAssociation>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<ResolverConfig>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
 }

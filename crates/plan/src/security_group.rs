@@ -65,7 +65,10 @@ fn opens(rule: &GroupRule, all_ports: TrafficMatch) -> bool {
 /// The groups that filter an interface.
 fn gating<'w>(live: &Live<'w>) -> &'w [SecurityGroupId] {
     match live.row.kind {
-        InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => &live.row.groups,
+        InterfaceKind::Interface
+        | InterfaceKind::ResolverEndpoint
+        | InterfaceKind::LoadBalancer
+        | InterfaceKind::NetworkLoadBalancer => &live.row.groups,
         InterfaceKind::NatGateway => &[],
     }
 }

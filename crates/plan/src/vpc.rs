@@ -14,7 +14,8 @@ use crate::internet::Link;
 use crate::network_interface::Live;
 use crate::security_group::Groups;
 use crate::{
-    instance, internet_gateway, nat_gateway, network_acl, resolver, resolver_endpoint, route_table, subnet,
+    instance, internet_gateway, load_balancer, nat_gateway, network_acl, resolver, resolver_endpoint,
+    route_table, subnet,
 };
 
 /// The metadata service.
@@ -55,7 +56,8 @@ pub(crate) fn compile(world: &World, vpc: &Vpc, kept: Option<Resolver>) -> VpcPr
         .into_iter()
         .chain(instance::compile(world, vpc))
         .chain(nat_gateway::compile(&live))
-        .chain(resolver_endpoint::compile(&live));
+        .chain(resolver_endpoint::compile(&live))
+        .chain(load_balancer::compile(&live));
     VpcProgram { namespaces: namespaces.map(|n| (n.name.clone(), Arc::new(n))).collect(), link }
 }
 

@@ -16,6 +16,9 @@
 //! | instance | one interface per device index; when it is up, one of them is device 0 |
 //! | Elastic IP, automatic public address | unique; what an Elastic IP is mapped to exists, and has one only |
 //! | NAT gateway | when it is live, it has its interface |
+//! | load balancer | name unique; one node per zone, each with an interface of its kind in its subnet |
+//! | listener, rule | what they belong to and the target groups they name exist; port, priority unique |
+//! | target group, target, trust store | name unique; the group of a target exists |
 //! | resolver endpoint | its addresses have their interfaces, each at a device index of its own |
 //! | resolver rule | one that forwards has targets and an endpoint; in a VPC no two have the same domain |
 //! | resolver rule, query log, configuration | what they refer to exists |
@@ -36,6 +39,7 @@ macro_rules! ensure {
     };
 }
 
+mod elbv2;
 mod logs;
 mod route53;
 mod route53resolver;
@@ -69,6 +73,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<Instance>(before, after, delta)?;
     touched::<Address>(before, after, delta)?;
     touched::<NatGateway>(before, after, delta)?;
+    elbv2::check(before, after, delta)?;
     logs::check(before, after, delta)?;
     route53::check(before, after, delta)?;
     route53resolver::check(before, after, delta)
@@ -275,6 +280,7 @@ impl Invariant for NetworkInterface {
             let mut gateways = world.by::<NatGateway>("network_interface", self.id.as_str());
             gateways.try_for_each(|gateway| gateway.holds(world))?;
             route53resolver::interface_is_released(world, self)?;
+            elbv2::interface_is_released(world, self)?;
         }
         let left = self.instance().and_then(|id| world.get::<Instance>(id));
         left.map_or(Ok(()), |instance| instance.holds(world))
@@ -298,12 +304,13 @@ impl NetworkInterface {
     fn groups_hold(&self, world: &World) -> Verdict {
         let id = &self.id;
         match self.kind {
-            InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => {
+            InterfaceKind::Interface | InterfaceKind::ResolverEndpoint | InterfaceKind::LoadBalancer => {
                 ensure!(!self.groups.is_empty(), "{id} has no security group");
             }
             InterfaceKind::NatGateway => {
                 ensure!(self.groups.is_empty(), "{id} of a NAT gateway has security groups");
             }
+            InterfaceKind::NetworkLoadBalancer => {}
         }
         for group in &self.groups {
             let Some(group) = world.get::<SecurityGroup>(group) else { return missing(id, group) };

@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod ec2;
+pub mod elbv2;
 mod id;
 mod invariants;
 pub mod logs;

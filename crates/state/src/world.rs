@@ -1,6 +1,8 @@
 //! All tables, as one immutable snapshot.
 
-use crate::{ResourceId, Row, Table, Tag, ec2, logs, quota, route53, route53domains, route53resolver, sts};
+use crate::{
+    ResourceId, Row, Table, Tag, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, sts,
+};
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
 pub trait Holds<R: Row> {
@@ -183,6 +185,18 @@ world! {
     query_log_associations: route53resolver::QueryLogAssociation,
     /// What is set for the resolvers of VPCs.
     resolver_configs: route53resolver::ResolverConfig,
+    /// Application and Network Load Balancers.
+    load_balancers: elbv2::LoadBalancer,
+    /// Listeners of load balancers.
+    listeners: elbv2::Listener,
+    /// Rules of listeners.
+    listener_rules: elbv2::Rule,
+    /// Target groups.
+    target_groups: elbv2::TargetGroup,
+    /// Targets.
+    targets: elbv2::Target,
+    /// Trust stores.
+    trust_stores: elbv2::TrustStore,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.

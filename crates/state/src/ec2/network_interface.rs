@@ -22,6 +22,12 @@ pub enum InterfaceKind {
     NatGateway,
     /// A resolver endpoint's: behind security groups, and managed by AWS, which shows it as a plain `interface`.
     ResolverEndpoint,
+    /// An Application or Classic Load Balancer's: behind security groups, and managed by AWS, which shows it as a plain
+    /// `interface`.
+    LoadBalancer,
+    /// A Network Load Balancer's: behind security groups if the load balancer has any, and managed by AWS. What it sends has
+    /// its clients' addresses.
+    NetworkLoadBalancer,
 }
 
 /// A network interface: addresses in a subnet, and who uses them.

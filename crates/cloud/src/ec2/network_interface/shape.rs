@@ -21,6 +21,9 @@ use super::super::tag;
 /// The account that AWS's own services attach as.
 const SERVICE_OWNER: &str = "amazon-aws";
 
+/// The account that load balancers attach as.
+const LOAD_BALANCER_OWNER: &str = "amazon-elb";
+
 /// As `DescribeNetworkInterfaces` shows it.
 pub(crate) fn network_interface(world: &World, row: &NetworkInterface) -> api::NetworkInterface {
     let names = has_dns_names(world, row);
@@ -127,6 +130,7 @@ pub(crate) fn attachment(row: &NetworkInterface, found: &Attachment) -> NetworkI
 pub(crate) fn instance_owner(row: &NetworkInterface, attachment: &Attachment) -> String {
     match row.kind {
         InterfaceKind::Interface => attachment.instance_owner.to_string(),
+        InterfaceKind::LoadBalancer | InterfaceKind::NetworkLoadBalancer => LOAD_BALANCER_OWNER.to_owned(),
         InterfaceKind::NatGateway | InterfaceKind::ResolverEndpoint => SERVICE_OWNER.to_owned(),
     }
 }
@@ -165,7 +169,10 @@ pub(crate) fn status(row: &NetworkInterface) -> &'static str {
 /// AWS's name of the kind.
 pub(crate) fn interface_type(kind: InterfaceKind) -> &'static str {
     match kind {
-        InterfaceKind::Interface | InterfaceKind::ResolverEndpoint => "interface",
+        InterfaceKind::Interface | InterfaceKind::ResolverEndpoint | InterfaceKind::LoadBalancer => {
+            "interface"
+        }
+        InterfaceKind::NetworkLoadBalancer => "network_load_balancer",
         InterfaceKind::NatGateway => "nat_gateway",
     }
 }
