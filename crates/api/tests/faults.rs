@@ -4,7 +4,7 @@ use enishi_api::SERVICES;
 use enishi_wire::routing::Router;
 use enishi_wire::schema::Protocol;
 use enishi_wire::sigv4::Authorization;
-use enishi_wire::{Fault, Request, limits};
+use enishi_wire::{Fault, Request, Value, limits};
 use http::{HeaderMap, HeaderValue};
 
 fn form_headers() -> HeaderMap {
@@ -159,6 +159,83 @@ fn a_modelled_error_is_written_under_its_own_names() {
     let response = call.respond(&Err(Fault::new("NoSuchResourceException", "gone")), "id");
     assert_eq!(response.header("x-amzn-errortype"), Some("NoSuchResourceException"));
     assert_eq!(response.body, b"{\"__type\":\"NoSuchResourceException\",\"Message\":\"gone\"}");
+}
+
+/// What an rpcv2Cbor request is answered with: the status and the type of its error.
+fn rpc_answer(path: &str, content_type: &'static str, body: &[u8]) -> (u16, String) {
+    let mut headers = HeaderMap::new();
+    headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    headers.insert("content-type", HeaderValue::from_static(content_type));
+    let request = Request { method: "POST", path, query: "", headers: &headers, body };
+    let response = match Router::new(SERVICES).route(&request, None) {
+        Err(refusal) => refusal.respond("id"),
+        Ok(call) => call.respond(&call.decode().map(|_| Value::empty()), "id"),
+    };
+    assert_eq!(response.header("smithy-protocol"), Some("rpc-v2-cbor"));
+    let kind = (response.status != 200).then(|| {
+        let mut cbor = minicbor::Decoder::new(&response.body);
+        cbor.map().expect("a map");
+        assert_eq!(cbor.str().expect("a name"), "__type");
+        cbor.str().expect("the error's type").to_owned()
+    });
+    (response.status, kind.unwrap_or_default())
+}
+
+#[test]
+fn rpc_services_are_found_by_their_path() {
+    let cbor = "application/cbor";
+    let domains = |operation: &str| format!("/service/Route53Domains_v20140515/operation/{operation}");
+    let cases = [
+        (domains("ListDomains"), cbor, &b"\xa0"[..], 200, ""),
+        (domains("ListDomains"), cbor, b"", 200, ""),
+        (format!("/prefix{}", domains("ListDomains")), cbor, b"\xbf\xff", 200, ""),
+        (domains("ListDomains"), "application/json", b"{}", 415, "UnsupportedMediaTypeException"),
+        (domains("ListDomains"), cbor, b"{}", 400, "SerializationException"),
+        (domains("GetDomainDetail"), cbor, b"\xa0", 400, "ValidationException"),
+        (domains("Nonsense"), cbor, b"", 404, "UnknownOperationException"),
+        ("/".to_owned(), cbor, b"\xa0", 404, "UnknownOperationException"),
+        // CloudWatch Logs lists JSON alone.
+        (
+            "/service/Logs_20140328/operation/DescribeLogGroups".to_owned(),
+            cbor,
+            b"\xa0",
+            404,
+            "UnknownOperationException",
+        ),
+    ];
+    for (path, content_type, body, status, kind) in cases {
+        assert_eq!(rpc_answer(&path, content_type, body), (status, kind.to_owned()), "{path} {body:?}");
+    }
+}
+
+#[test]
+fn compressed_bodies_are_read_within_bounds() {
+    use std::io::Write as _;
+    let compressed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let form = b"Action=DescribeVpcs&Version=2016-11-15";
+    let cases = [
+        (compressed(form), Ok(form.to_vec())),
+        (form.to_vec(), Err(400)),
+        (compressed(&vec![b'a'; limits::BODY_BYTES]), Ok(vec![b'a'; limits::BODY_BYTES])),
+        (compressed(&vec![b'a'; limits::BODY_BYTES + 1]), Err(413)),
+    ];
+    let mut headers = form_headers();
+    headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    let router = Router::new(SERVICES);
+    for (body, expected) in cases {
+        let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: &body };
+        let read = router.body(&request).map(|body| body.into_owned());
+        let read = read.map_err(|refusal| refusal.respond("id").status);
+        assert!(read == expected, "{:?} in place of {:?}", read.map(|b| b.len()), expected.map(|b| b.len()));
+    }
+    // With resource paths the encoding may belong to what the body holds.
+    headers.remove("content-type");
+    let request = Request { method: "PUT", path: "/a", query: "", headers: &headers, body: form };
+    assert_eq!(router.body(&request).expect("as sent"), &form[..]);
 }
 
 #[test]

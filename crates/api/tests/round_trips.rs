@@ -18,7 +18,7 @@ fn pick(
     bytes: &[u8],
     shape_of: fn(&Operation) -> Option<enishi_wire::schema::ShapeId>,
 ) -> (&'static Service, &'static Operation, Value) {
-    // The client of these tests speaks forms and JSON; restXml has the published cases.
+    // The client of these tests speaks forms, JSON and CBOR; restXml has the published cases.
     let mut operations = support::operations();
     operations.retain(|(service, _)| service.protocols[0] != Protocol::RestXml);
     let mut entropy = Entropy::new(bytes);
@@ -32,7 +32,8 @@ fn pick(
 
 fn decoded(service: &'static Service, operation: &'static Operation, input: &Value) -> Result<Value, String> {
     let sent = client::send(service, operation, input);
-    let request = Request { method: "POST", path: "/", query: "", headers: &sent.headers, body: &sent.body };
+    let request =
+        Request { method: "POST", path: &sent.path, query: "", headers: &sent.headers, body: &sent.body };
     let call = Router::new(SERVICES).route(&request, None).map_err(|refusal| refusal.fault().to_string())?;
     assert_eq!(call.operation.name, operation.name);
     assert_eq!(call.service.name, service.name);
@@ -43,7 +44,8 @@ fn response(service: &'static Service, operation: &'static Operation, output: Va
     let mut entropy = Entropy::new(&[]);
     let input = operation.input.map_or_else(Value::empty, |id| entropy.value(service, id, 0));
     let sent = client::send(service, operation, &input);
-    let request = Request { method: "POST", path: "/", query: "", headers: &sent.headers, body: &sent.body };
+    let request =
+        Request { method: "POST", path: &sent.path, query: "", headers: &sent.headers, body: &sent.body };
     let router = Router::new(SERVICES);
     let call = router.route(&request, None).expect("a call");
     call.respond(&Ok(output), "request-id").body
@@ -77,13 +79,21 @@ proptest! {
     fn responses_say_what_was_meant(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         let (service, operation, output) = pick(&bytes, |o| o.output);
         let body = response(service, operation, output.clone());
-        if service.protocols.contains(&Protocol::AwsJson11) {
-            // Read with the input's reader: the operation turned round.
-            let turned = Operation { input: operation.output, errors: &[], ..*operation };
-            let read = enishi_wire::aws_json::decode(service, &turned, &body);
-            prop_assert_eq!(read, Ok(output), "{}", operation.name);
-        } else {
-            prop_assert_eq!(read_back(service, operation, &body), output, "{}", String::from_utf8_lossy(&body));
+        // Read with the input's reader: the operation turned round.
+        let turned = Operation { input: operation.output, errors: &[], ..*operation };
+        match service.protocols[0] {
+            Protocol::RpcV2Cbor => {
+                let read = enishi_wire::rpc_v2_cbor::decode(service, &turned, &body);
+                prop_assert_eq!(read, Ok(output), "{}", operation.name);
+            }
+            Protocol::AwsJson10 | Protocol::AwsJson11 => {
+                let read = enishi_wire::aws_json::decode(service, &turned, &body);
+                prop_assert_eq!(read, Ok(output), "{}", operation.name);
+            }
+            _ => {
+                let read = read_back(service, operation, &body);
+                prop_assert_eq!(read, output, "{}", String::from_utf8_lossy(&body));
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ impl Version {
 ///
 /// # Errors
 /// `SerializationException` for what is no JSON of these shapes, `ValidationException` for what the model's constraints
-/// refuse.
+/// refuse (`ValidationError` in services that came from awsQuery).
 pub fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<Value, Fault> {
     let Some(id) = operation.input else { return Ok(Value::empty()) };
     let json = if body.is_empty() {
@@ -51,16 +51,8 @@ pub fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<V
         return Err(serialization("The request body is not a JSON object"));
     }
     let value = Decoder { service }.value(id, None, json, 0)?;
-    validate::check(service, id, &value, constraint_code(service))?;
+    validate::check(service, id, &value, validate::code(service))?;
     Ok(value)
-}
-
-/// The code of what the model's constraints refuse. CloudWatch Logs has the one it uses for every wrong parameter.
-fn constraint_code(service: &Service) -> &'static str {
-    match service.name {
-        "logs" => "InvalidParameterException",
-        _ => "ValidationException",
-    }
 }
 
 /// Writes an operation's output.
@@ -179,7 +171,7 @@ fn scalar_value(kind: &Kind, format: Option<TimestampFormat>, json: Json) -> Res
         (Kind::Timestamp(own), json) => timestamp(own.or(format), &json).map(Value::Timestamp),
         _ => None,
     };
-    value.ok_or_else(|| serialization(&format!("{found} can not be converted to {}", kind_name(kind))))
+    value.ok_or_else(|| serialization(&format!("{found} can not be converted to {}", kind.noun())))
 }
 
 fn timestamp(format: Option<TimestampFormat>, json: &Json) -> Option<Timestamp> {
@@ -220,23 +212,6 @@ fn json_kind(json: &Json) -> &'static str {
         Json::String(_) => "STRING_VALUE",
         Json::Array(_) => "START_ARRAY",
         Json::Object(_) => "START_OBJECT",
-    }
-}
-
-fn kind_name(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Structure(_) => "a structure",
-        Kind::List(_) => "a list",
-        Kind::Map(_) => "a map",
-        Kind::String(_) => "String",
-        Kind::Boolean => "Boolean",
-        Kind::Integer => "Integer",
-        Kind::Long => "Long",
-        Kind::Float => "Float",
-        Kind::Double => "Double",
-        Kind::Blob => "Blob",
-        Kind::Timestamp(_) => "Timestamp",
-        Kind::Document => "Document",
     }
 }
 

@@ -12,6 +12,7 @@
 
 pub mod aws_json;
 pub mod aws_query;
+mod content_encoding;
 pub mod ec2_query;
 mod fault;
 pub mod form;
@@ -19,6 +20,7 @@ pub mod limits;
 mod message;
 mod rest_xml;
 pub mod routing;
+pub mod rpc_v2_cbor;
 mod scalar;
 pub mod schema;
 mod shape;

@@ -1,13 +1,14 @@
 //! Which service, protocol and operation a request is for.
 //!
-//! Looked at in this order, as AWS clients differ in what they send: `X-Amz-Target` (JSON protocols), then method and path
-//! (REST protocols), then a form's `Action` (query protocols). A service of resource paths is found by the credential
-//! scope, else, where the request is no form, by which service has the path. A form names no service, so it is found by
-//! the credential scope, else by the `Version` parameter, else by which service has the action. All of it comes from the
-//! service tables: a service is served in every protocol its model lists and that has a codec here. restJson1 and
-//! rpcv2Cbor get theirs with the first service that speaks them: a variant of `Codec`, an arm in `Call`, and their way of
-//! naming the operation in [`Router::route`].
+//! Looked at in this order, as AWS clients differ in what they send: the header `smithy-protocol` (rpcv2Cbor, whose path
+//! names service and operation), `X-Amz-Target` (JSON protocols), then method and path (REST protocols), then a form's
+//! `Action` (query protocols). A service of resource paths is found by the credential scope, else, where the request is no
+//! form, by which service has the path. A form names no service, so it is found by the credential scope, else by the
+//! `Version` parameter, else by which service has the action. All of it comes from the service tables: a service is served
+//! in every protocol its model lists and that has a codec here. restJson1 gets its own with the first service that speaks
+//! it: a variant of `Codec`, an arm in `Call`, and its way of naming the operation in [`Router::route`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::aws_json::Version;
@@ -18,7 +19,10 @@ use crate::schema::{Operation, Protocol, Service};
 use crate::sigv4::Authorization;
 use crate::uri_template::Labels;
 use crate::value::Value;
-use crate::{aws_json, aws_query, ec2_query, limits, rest_xml};
+use crate::{aws_json, aws_query, content_encoding, ec2_query, limits, rest_xml, rpc_v2_cbor};
+
+/// The content type of the query protocols.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A protocol that has a codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,7 @@ enum Codec {
     AwsQuery,
     AwsJson(Version),
     RestXml,
+    RpcV2Cbor,
 }
 
 impl Codec {
@@ -37,7 +42,8 @@ impl Codec {
             Protocol::AwsJson10 => Some(Self::AwsJson(Version::V10)),
             Protocol::AwsJson11 => Some(Self::AwsJson(Version::V11)),
             Protocol::RestXml => Some(Self::RestXml),
-            Protocol::RestJson1 | Protocol::RpcV2Cbor => None,
+            Protocol::RpcV2Cbor => Some(Self::RpcV2Cbor),
+            Protocol::RestJson1 => None,
         }
     }
 
@@ -48,6 +54,20 @@ impl Codec {
             Self::AwsJson(Version::V10) => Protocol::AwsJson10,
             Self::AwsJson(Version::V11) => Protocol::AwsJson11,
             Self::RestXml => Protocol::RestXml,
+            Self::RpcV2Cbor => Protocol::RpcV2Cbor,
+        }
+    }
+
+    /// The protocol that a request is in as far as its headers alone tell; nothing for the REST protocols.
+    fn of_headers(request: &Request<'_>) -> Option<Self> {
+        let content_type = request.content_type();
+        if is_rpc(request) {
+            Some(Self::RpcV2Cbor)
+        } else if request.header("x-amz-target").is_some() {
+            let is_first = content_type == Version::V10.content_type();
+            Some(Self::AwsJson(if is_first { Version::V10 } else { Version::V11 }))
+        } else {
+            (content_type == FORM).then_some(Self::AwsQuery)
         }
     }
 
@@ -63,6 +83,7 @@ impl Codec {
             Self::AwsQuery => aws_query::encode_fault(service, fault, request_id),
             Self::AwsJson(version) => aws_json::encode_fault(service, version, fault, request_id),
             Self::RestXml => rest_xml::encode_fault(service, fault, request_id),
+            Self::RpcV2Cbor => rpc_v2_cbor::encode_fault(service, fault, request_id),
         }
     }
 }
@@ -81,6 +102,23 @@ impl Router {
         Self { services, by_target: targets.map(|s| (s.target_prefix, *s)).collect() }
     }
 
+    /// The body as the codecs read it: as sent, or decompressed where the client compressed it.
+    ///
+    /// [`route`](Self::route) takes the request with this body; a signature is over the body as sent.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for a request out of [bounds](limits) and for what cannot be decompressed within them.
+    pub fn body<'r>(&self, request: &Request<'r>) -> Result<Cow<'r, [u8]>, Refusal> {
+        check_limits(request)?;
+        match Codec::of_headers(request) {
+            // The encoding belongs to what the body holds.
+            None => Ok(Cow::Borrowed(request.body)),
+            Some(codec) => {
+                content_encoding::decoded(request).map_err(|fault| Refusal::new(codec, None, fault))
+            }
+        }
+    }
+
     /// Finds the operation; `authorization` tells the service where the request itself does not.
     ///
     /// # Errors
@@ -92,12 +130,44 @@ impl Router {
     ) -> Result<Call<'r>, Refusal> {
         check_limits(request)?;
         let scope = authorization.map(|a| a.service.as_str());
+        if is_rpc(request) {
+            return self.route_rpc(request, scope);
+        }
         match request.header("x-amz-target") {
             Some(target) => self.route_target(request, target, scope),
             None => match self.route_path(request, scope) {
                 Some(routed) => routed,
                 None => self.route_form(request, scope),
             },
+        }
+    }
+
+    fn route_rpc<'r>(&self, request: &Request<'r>, scope: Option<&str>) -> Result<Call<'r>, Refusal> {
+        let codec = Codec::RpcV2Cbor;
+        let refuse = |service, fault: Fault| Err(Refusal::new(codec, service, fault));
+        let unknown = |what: &str| {
+            Fault::new("UnknownOperationException", format!("Unknown operation {what}")).with_status(404)
+        };
+        let Some((prefix, name)) = rpc_v2_cbor::names(request.path).filter(|_| request.method == "POST")
+        else {
+            return refuse(None, unknown(&format!("{} {}", request.method, request.path)));
+        };
+        let Some(service) = self.by_target.get(prefix).copied() else {
+            return refuse(None, no_service(scope));
+        };
+        if !service.protocols.contains(&Protocol::RpcV2Cbor) {
+            return refuse(Some(service), unknown(name));
+        }
+        if !request.body.is_empty() && request.content_type() != rpc_v2_cbor::CONTENT_TYPE {
+            let message = format!("The content type of a body is {}.", rpc_v2_cbor::CONTENT_TYPE);
+            return refuse(
+                Some(service),
+                Fault::new("UnsupportedMediaTypeException", message).with_status(415),
+            );
+        }
+        match find(service, name, || unknown(name)) {
+            Ok(operation) => Ok(Call { service, operation, codec, input: Input::Body(request.body) }),
+            Err(fault) => refuse(Some(service), fault),
         }
     }
 
@@ -154,7 +224,7 @@ impl Router {
     }
 
     fn route_form<'r>(&self, request: &Request<'r>, scope: Option<&str>) -> Result<Call<'r>, Refusal> {
-        let is_form = request.content_type() == "application/x-www-form-urlencoded";
+        let is_form = request.content_type() == FORM;
         let in_scope = || {
             let named = |s: &&Service| scope.is_none_or(|scope| s.signing_name == scope);
             self.services.iter().copied().filter(move |s| named(s))
@@ -194,10 +264,15 @@ fn best_match(
     candidates.max_by_key(|(service, _)| fit(service)).filter(|(service, _)| fit(service) != (false, false))
 }
 
+/// Whether the request is in rpcv2Cbor.
+fn is_rpc(request: &Request<'_>) -> bool {
+    request.header(rpc_v2_cbor::PROTOCOL_HEADER) == Some(rpc_v2_cbor::PROTOCOL)
+}
+
 /// Whether the request is one of the query protocols.
 fn names_an_action(request: &Request<'_>) -> bool {
     let in_query = || form_urlencoded::parse(request.query.as_bytes()).any(|(name, _)| name == "Action");
-    request.content_type() == "application/x-www-form-urlencoded" || in_query()
+    request.content_type() == FORM || in_query()
 }
 
 fn check_limits(request: &Request<'_>) -> Result<(), Refusal> {
@@ -287,6 +362,7 @@ impl Call<'_> {
             (_, Input::Path(request, labels)) => {
                 rest_xml::decode(self.service, self.operation, request, labels)
             }
+            (Codec::RpcV2Cbor, Input::Body(body)) => rpc_v2_cbor::decode(self.service, self.operation, body),
             (_, Input::Body(body)) => aws_json::decode(self.service, self.operation, body),
         }
     }
@@ -299,6 +375,7 @@ impl Call<'_> {
             (Ok(output), Codec::Ec2Query) => ec2_query::encode(service, operation, output, request_id),
             (Ok(output), Codec::AwsQuery) => aws_query::encode(service, operation, output, request_id),
             (Ok(output), Codec::RestXml) => rest_xml::encode(service, operation, output, request_id),
+            (Ok(output), Codec::RpcV2Cbor) => rpc_v2_cbor::encode(service, operation, output, request_id),
             (Ok(output), Codec::AwsJson(version)) => {
                 aws_json::encode(service, operation, version, output, request_id)
             }

@@ -180,6 +180,26 @@ pub enum Kind {
     Document,
 }
 
+impl Kind {
+    /// What it is called in messages.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Structure(_) => "a structure",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::String(_) => "String",
+            Self::Boolean => "Boolean",
+            Self::Integer => "Integer",
+            Self::Long => "Long",
+            Self::Float => "Float",
+            Self::Double => "Double",
+            Self::Blob => "Blob",
+            Self::Timestamp(_) => "Timestamp",
+            Self::Document => "Document",
+        }
+    }
+}
+
 /// A structure or union.
 #[derive(Debug)]
 pub struct Structure {

@@ -10,6 +10,16 @@ use crate::value::Value;
 /// Violations that one message lists at most.
 const LISTED: usize = 10;
 
+/// The code of what the model's constraints refuse in the JSON and CBOR protocols. CloudWatch Logs has the one it uses for
+/// every wrong parameter; a service that came from awsQuery kept that protocol's.
+pub(crate) fn code(service: &Service) -> &'static str {
+    match service.name {
+        "logs" => "InvalidParameterException",
+        _ if service.query_compatible => "ValidationError",
+        _ => "ValidationException",
+    }
+}
+
 /// Checks a request's structure.
 ///
 /// # Errors

@@ -3,12 +3,15 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use enishi_wire::routing::{Call, Router};
 use enishi_wire::schema::{Protocol, Service};
 use enishi_wire::{Fault, Request, Response, Value};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value as Json;
 
+use support::cbor::Item;
 use support::xml::Element;
 use support::{model, tables, values};
 
@@ -50,6 +53,8 @@ const CLIENT_ONLY: &[(&str, &str)] = &[
     ("BodyWithXmlName", "the name of the root element, which no client reads"),
     ("HttpPayloadWithXmlName", "the name of the root element, which no client reads"),
     ("InvalidGreetingError", "an error with a member that the model does not have"),
+    ("RpcV2CborExtraFieldsInTheBodyShouldBeSkippedByClients", "members that the model does not have"),
+    ("RpcV2CborPayloadWithUnsetUnion", "a body with members of another operation"),
     ("AwsJson10EmptyComplexError", "an error whose type is given with no message and no member"),
 ];
 
@@ -132,12 +137,13 @@ fn decodes(case: &Case) -> Result<(), String> {
     }
     let uri = sent["uri"].as_str().expect("a URI");
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let body = body(case, sent);
     let request = Request {
         method: sent["method"].as_str().expect("a method"),
         path,
         query,
         headers: &headers,
-        body: sent["body"].as_str().unwrap_or_default().as_bytes(),
+        body: &body,
     };
     let decoded = routed(case.service, &request, |call| call.decode().map_err(|fault| fault.to_string()))?;
     let Some(input) = operation.input else { return Ok(()) };
@@ -149,6 +155,19 @@ fn decodes(case: &Case) -> Result<(), String> {
     } else {
         Err(format!("decoded {decoded:?}\nexpected {expected:?}"))
     }
+}
+
+/// The body of a case's request or response; CBOR is written in base64.
+fn body(case: &Case, message: &Json) -> Vec<u8> {
+    let text = message["body"].as_str().unwrap_or_default();
+    match is_rpc(case) {
+        true => STANDARD.decode(text).expect("base64"),
+        false => text.as_bytes().to_vec(),
+    }
+}
+
+fn is_rpc(case: &Case) -> bool {
+    case.service.protocols == [Protocol::RpcV2Cbor]
 }
 
 /// A client token that the client made by itself is not among a case's parameters.
@@ -178,7 +197,9 @@ fn client_headers(case: &Case) -> HeaderMap {
     if is_of_paths(case) {
         return headers;
     }
-    if case.service.target_prefix.is_empty() {
+    if is_rpc(case) {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    } else if case.service.target_prefix.is_empty() {
         headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
     } else {
         headers.insert("x-amz-target", HeaderValue::from_str(&target).expect("a target"));
@@ -192,8 +213,10 @@ fn encoded(case: &Case) -> Result<Response, String> {
     let form = format!("Action={}&Version={}", operation.name, case.service.version);
     let headers = client_headers(case);
     let path = operation.uri.replace(['{', '}'], "");
+    let rpc_path = format!("/service/{}/operation/{}", case.service.target_prefix, operation.name);
     let (method, path, body) = match is_of_paths(case) {
         true => (operation.method, path.split('?').next().unwrap_or_default(), &b""[..]),
+        false if is_rpc(case) => ("POST", rpc_path.as_str(), &b""[..]),
         false => ("POST", "/", form.as_bytes()),
     };
     let request = Request { method, path, query: "", headers: &headers, body };
@@ -309,6 +332,20 @@ fn encodes_json(case: &Case) -> Result<(), String> {
     if same_json(&ours, &expected) { Ok(()) } else { Err(format!("wrote {ours}\nexpected {expected}")) }
 }
 
+fn encodes_cbor(case: &Case) -> Result<(), String> {
+    let response = encoded(case)?;
+    check_status(case, &response)?;
+    check_headers(case, &response)?;
+    let has_output = case.service.operations[0].output.is_some() || case.json["errorCode"].is_string();
+    if (response.header("content-type") == Some("application/cbor")) != has_output
+        || response.body.is_empty() == has_output
+    {
+        return Err("a body and its content type stand and fall together".to_owned());
+    }
+    let (ours, expected) = (Item::parse(&response.body), Item::parse(&body(case, &case.json["response"])));
+    if ours == expected { Ok(()) } else { Err(format!("wrote {ours:?}\nexpected {expected:?}")) }
+}
+
 /// `__type` may carry the model's namespace, which botocore's models do not have.
 fn without_namespace(mut body: Json) -> Json {
     if let Some(kind) = body.get_mut("__type")
@@ -393,11 +430,30 @@ fn rest_xml_encodes_what_clients_read() {
 }
 
 #[test]
+fn rpc_v2_cbor_decodes_what_clients_send() {
+    check("input/smithy-rpc-v2-cbor", 14, decodes);
+    check("input/smithy-rpc-v2-cbor-query-compatible", 1, decodes);
+    check("input/smithy-rpc-v2-cbor-non-query-compatible", 1, decodes);
+}
+
+#[test]
+fn rpc_v2_cbor_encodes_what_clients_read() {
+    check("output/smithy-rpc-v2-cbor", 30, encodes_cbor);
+    check("output/smithy-rpc-v2-cbor-query-compatible", 2, encodes_cbor);
+}
+
+#[test]
 fn every_case_left_out_exists() {
     let mut ids = Vec::new();
-    for part in
-        ["output/ec2", "output/query", "output/json", "output/json_1_0", "input/rest-xml", "output/rest-xml"]
-    {
+    for part in [
+        "output/ec2",
+        "output/query",
+        "output/json",
+        "output/json_1_0",
+        "input/rest-xml",
+        "output/rest-xml",
+        "output/smithy-rpc-v2-cbor",
+    ] {
         ids.extend(suite(part).into_iter().map(|case| case.id));
     }
     for (id, why) in CLIENT_ONLY {

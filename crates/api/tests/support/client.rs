@@ -3,13 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use enishi_wire::schema::{Kind, Operation, Protocol, Service, ShapeId, Structure};
-use enishi_wire::{Blob, Timestamp, Value, aws_json};
+use enishi_wire::{Blob, Timestamp, Value, aws_json, rpc_v2_cbor};
 use http::{HeaderMap, HeaderValue};
 
 use super::xml::Element;
 
 /// A request as a client would send it.
 pub struct Sent {
+    pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
@@ -17,7 +18,16 @@ pub struct Sent {
 /// Renders a request in the service's first protocol.
 pub fn send(service: &'static Service, operation: &'static Operation, input: &Value) -> Sent {
     let mut headers = HeaderMap::new();
+    let mut path = "/".to_owned();
+    // JSON and CBOR are the same both ways, so the input's structure is written as if it were an output's.
+    let turned = Operation { output: operation.input, errors: &[], ..*operation };
     let body = match service.protocols[0] {
+        Protocol::RpcV2Cbor => {
+            path = format!("/service/{}/operation/{}", service.target_prefix, operation.name);
+            headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+            headers.insert("content-type", HeaderValue::from_static("application/cbor"));
+            rpc_v2_cbor::encode(service, &turned, input, "").body
+        }
         Protocol::Ec2Query | Protocol::AwsQuery => {
             headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
             form(service, operation, input).into_bytes()
@@ -26,12 +36,10 @@ pub fn send(service: &'static Service, operation: &'static Operation, input: &Va
             let target = format!("{}.{}", service.target_prefix, operation.name);
             headers.insert("x-amz-target", HeaderValue::from_str(&target).expect("a target"));
             headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
-            // JSON is the same both ways, so the input's structure is written as if it were an output's.
-            let turned = Operation { output: operation.input, errors: &[], ..*operation };
             aws_json::encode(service, &turned, aws_json::Version::V11, input, "").body
         }
     };
-    Sent { headers, body }
+    Sent { path, headers, body }
 }
 
 fn form(service: &Service, operation: &Operation, input: &Value) -> String {

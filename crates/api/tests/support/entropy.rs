@@ -67,9 +67,9 @@ impl<'b> Entropy<'b> {
             Kind::Boolean => Value::Bool(self.byte() & 1 == 1),
             Kind::Integer => Value::Int(self.within(shape, i32::MIN.into(), i32::MAX.into())),
             Kind::Long => Value::Int(self.within(shape, i64::MIN, i64::MAX)),
-            Kind::Float | Kind::Double => {
-                Value::Float(FLOATS[self.below(if shape.max.is_some() { 2 } else { FLOATS.len() })])
-            }
+            Kind::Float | Kind::Double => Value::Float(
+                FLOATS[self.below(if shape.max.or(shape.min).is_some() { 2 } else { FLOATS.len() })],
+            ),
             Kind::Blob => {
                 let length = self.length(shape, 8);
                 Value::Blob(Blob((0..length).map(|_| self.byte()).collect()))

@@ -1,6 +1,7 @@
 //! What the tests over published cases share: where the cases are, and service tables made from them at run time.
 #![allow(dead_code)] // Each test binary uses its own part of this.
 
+pub mod cbor;
 #[path = "../../../api/build/model.rs"]
 pub mod model;
 pub mod tables;

@@ -32,7 +32,12 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes, request_id: &st
         body,
     };
     let authorization = Authorization::parse(&request);
-    match app.router.route(&request, authorization.as_ref().ok().and_then(Option::as_ref)) {
+    let plain = match app.router.body(&request) {
+        Ok(body) => body,
+        Err(refusal) => return into_http(refusal.respond(request_id)),
+    };
+    let decompressed = Request { body: &plain, ..request };
+    match app.router.route(&decompressed, authorization.as_ref().ok().and_then(Option::as_ref)) {
         Err(refusal) => into_http(refusal.respond(request_id)),
         Ok(call) => {
             let caller = authorization.and_then(|found| identify(app, &request, found.as_ref()));
