@@ -35,6 +35,7 @@ mod hosted_zone;
 mod instance;
 mod internet;
 mod internet_gateway;
+mod listener;
 mod load_balancer;
 #[cfg(feature = "mutations")]
 mod mutation;
@@ -53,6 +54,7 @@ mod resolver_rule;
 mod route_table;
 mod security_group;
 mod subnet;
+mod target_group;
 mod vpc;
 mod zone_edit;
 

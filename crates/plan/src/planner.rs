@@ -12,15 +12,15 @@ use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
 };
-use enishi_state::elbv2::LoadBalancer;
+use enishi_state::elbv2::{Listener, LoadBalancer, LoadBalancerArn, Rule, Target, TargetGroup, TrustStore};
 use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::{
     QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
 };
 use enishi_state::{Delta, Holds, Row, World};
 
-use crate::internet;
 use crate::vpc::{self, VpcProgram};
+use crate::{internet, load_balancer, target_group};
 
 /// An incremental [`crate::plan`].
 #[derive(Debug, Clone)]
@@ -38,7 +38,11 @@ impl Planner {
         let mut namespaces: BTreeMap<_, _> = vpcs.values().flat_map(|vpc| vpc.namespaces.clone()).collect();
         let internet = internet::compile(links(&vpcs));
         namespaces.insert(internet.name.clone(), Arc::new(internet));
-        Planner { generation: world.generation, vpcs, program: Program { namespaces, ..Program::default() } }
+        let balancers = world.all::<LoadBalancer>();
+        let balancers =
+            balancers.map(|row| (row.arn.as_str().into(), Arc::new(load_balancer::balancer(world, row))));
+        let program = Program { namespaces, balancers: balancers.collect() };
+        Planner { generation: world.generation, vpcs, program }
     }
 
     /// The program of the world that was compiled last.
@@ -56,11 +60,13 @@ impl Planner {
     /// When `before` is not the world that was compiled last, everything is compiled again; what comes out the same keeps
     /// its pointer in any case.
     pub fn update(&mut self, before: &World, after: &World, delta: &Delta) -> Program {
-        let touched = if before.generation == self.generation {
-            touched(before, after, delta)
+        let (touched, touched_balancers) = if before.generation == self.generation {
+            (touched(before, after, delta), touched_balancers(before, after, delta))
         } else {
-            let all = self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone()));
-            all.map(|vpc| (vpc, true)).collect()
+            let vpcs = self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone()));
+            let balancers = self.program.balancers.keys().map(|arn| LoadBalancerArn::new(arn));
+            let balancers = balancers.chain(after.all::<LoadBalancer>().map(|row| row.arn.clone()));
+            (vpcs.map(|vpc| (vpc, true)).collect(), balancers.collect())
         };
         let mut relinked = false;
         for (id, renamed) in touched {
@@ -68,6 +74,9 @@ impl Planner {
         }
         if relinked {
             self.keep_or_insert(&mut Arc::new(internet::compile(links(&self.vpcs))));
+        }
+        for arn in touched_balancers {
+            self.recompile_balancer(after, &arn);
         }
         self.generation = after.generation;
         self.program.clone()
@@ -90,6 +99,18 @@ impl Planner {
             self.vpcs.insert(id.clone(), new);
         }
         relinked
+    }
+
+    /// Compiles again what a load balancer does in user space; if it comes out as it was, it keeps its pointer.
+    fn recompile_balancer(&mut self, world: &World, arn: &LoadBalancerArn) {
+        let Some(row) = world.get::<LoadBalancer>(arn) else {
+            self.program.balancers.remove(arn.as_str());
+            return;
+        };
+        let new = load_balancer::balancer(world, row);
+        if self.program.balancers.get(arn.as_str()).is_none_or(|old| **old != new) {
+            self.program.balancers.insert(arn.as_str().into(), Arc::new(new));
+        }
     }
 
     /// Inserts a namespace; if it is there already, just so, takes the pointer that is there.
@@ -159,6 +180,55 @@ fn touched_by_resolver(touched: &mut Touched<'_>) {
     touched.rows::<ResolverConfig>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
 }
 
+/// The load balancers that a delta can have an effect on, as far as user space goes.
+fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<LoadBalancerArn> {
+    let mut touched = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    each::<LoadBalancer>(before, after, delta, |_, row| {
+        touched.insert(row.arn.clone());
+        groups.extend(target_group::of_target(before, row.arn.as_str()));
+    });
+    each::<Listener>(before, after, delta, |_, row| touched.extend([row.load_balancer.clone()]));
+    each::<Rule>(before, after, delta, |world, row| {
+        touched.extend(world.get::<Listener>(&row.listener).map(|listener| listener.load_balancer.clone()));
+    });
+    each::<TrustStore>(before, after, delta, |world, row| {
+        let listeners = world.by::<Listener>("trust_store", row.arn.as_str());
+        touched.extend(listeners.map(|listener| listener.load_balancer.clone()));
+    });
+    each::<TargetGroup>(before, after, delta, |_, row| groups.extend([row.arn.clone()]));
+    each::<Target>(before, after, delta, |_, row| groups.extend([row.target_group.clone()]));
+    each::<Instance>(before, after, delta, |world, row| {
+        groups.extend(target_group::of_target(world, row.id.as_str()));
+    });
+    each::<NetworkInterface>(before, after, delta, |world, row| {
+        touched.extend(load_balancer::of_node(world, row));
+        groups.extend(row.instance().into_iter().flat_map(|id| target_group::of_target(world, id.as_str())));
+    });
+    each::<Address>(before, after, delta, |world, row| {
+        let interface = row.association.as_ref().and_then(|a| world.get(&a.network_interface));
+        touched.extend(interface.into_iter().flat_map(|interface| load_balancer::of_node(world, interface)));
+    });
+    for group in groups {
+        touched.extend([before, after].into_iter().flat_map(|world| load_balancer::users(world, &group)));
+    }
+    touched
+}
+
+/// Shows `look` the touched rows of a kind, as they were and as they are, each with the world it is of.
+fn each<R: Row>(before: &World, after: &World, delta: &Delta, mut look: impl FnMut(&World, &R))
+where
+    World: Holds<R>,
+{
+    for change in delta.changes::<R>(before, after) {
+        for (world, row) in [(before, change.before), (after, change.after)] {
+            if let Some(row) = row {
+                look(world, row);
+            }
+        }
+    }
+}
+
 struct Touched<'a> {
     before: &'a World,
     after: &'a World,
@@ -185,12 +255,7 @@ impl Touched<'_> {
     where
         World: Holds<R>,
     {
-        for change in self.delta.changes::<R>(self.before, self.after) {
-            for (world, row) in [(self.before, change.before), (self.after, change.after)] {
-                if let Some(row) = row {
-                    attribute(world, row, &mut self.vpcs);
-                }
-            }
-        }
+        let Touched { before, after, delta, vpcs } = self;
+        each::<R>(before, after, delta, |world, row| attribute(world, row, vpcs));
     }
 }

@@ -77,10 +77,10 @@ pub enum MutualAuthentication {
     PassThrough,
     /// They must show a certificate that the trust store vouches for.
     Verify {
-        /// The trust store's certificates, DER.
-        authorities: Vec<Arc<[u8]>>,
-        /// The trust store's revocation lists, DER.
-        revocations: Vec<Arc<[u8]>>,
+        /// The trust store's certificates, PEM.
+        authorities: Arc<str>,
+        /// The trust store's revocation lists, PEM.
+        revocations: Vec<Arc<str>>,
         /// Whether a certificate that has expired is taken.
         ignore_expiry: bool,
         /// Whether the names of the authorities are sent to clients.
@@ -95,15 +95,15 @@ pub struct Certificate {
     pub arn: Arc<str>,
     /// The domain names that it is for, with wildcards.
     pub names: Vec<Arc<str>>,
-    /// The certificate and those that vouch for it, DER, itself first.
-    pub chain: Vec<Arc<[u8]>>,
+    /// The certificate and those that vouch for it, PEM, itself first.
+    pub chain: Arc<str>,
     /// Its key.
     pub key: PrivateKey,
 }
 
-/// A private key: PKCS#8, DER. It is not shown.
+/// A private key, PEM. It is not shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PrivateKey(pub Arc<[u8]>);
+pub struct PrivateKey(pub Arc<str>);
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
