@@ -51,8 +51,13 @@ impl Progress {
 enum Entry {
     /// A transaction and the world after it.
     Commit(Delta, Arc<World>),
-    /// Everything was removed; the empty world.
-    Clear(Arc<World>),
+    /// Everything was removed.
+    Clear {
+        /// The empty world.
+        world: Arc<World>,
+        /// Told once it is on disk; dropped if it is lost.
+        durable: SyncSender<()>,
+    },
     /// After a failure: open the store again and answer what is in it.
     Restart {
         /// The newest generation that was ever given out.
@@ -89,9 +94,10 @@ impl Journal {
         let _ = self.entries.send(Entry::Commit(delta, world));
     }
 
-    /// Appends the removal of everything.
-    pub fn clear(&self, world: Arc<World>) {
-        let _ = self.entries.send(Entry::Clear(world));
+    /// Removes everything and waits until that is on disk; whether it is.
+    pub fn clear(&self, world: Arc<World>) -> bool {
+        let (durable, answer) = sync_channel(1);
+        self.entries.send(Entry::Clear { world, durable }).is_ok() && answer.recv().is_ok()
     }
 
     /// Opens the store again after a failure and answers the world in it, whose generation is above `floor`, the newest
@@ -134,6 +140,7 @@ impl Thread {
         while let Ok(first) = entries.recv() {
             let mut batch = Batch::default();
             let mut world = None;
+            let mut cleared = None;
             let mut count = 0;
             let gathered_until = Instant::now() + LINGER;
             let mut next = Some(first);
@@ -143,9 +150,12 @@ impl Thread {
                         batch.add(&delta);
                         world = Some(after);
                     }
-                    Entry::Clear(empty) => {
+                    Entry::Clear { world: empty, durable } => {
                         batch.clear(empty.generation);
                         world = Some(empty);
+                        cleared = Some(durable);
+                        // The writer waits, so nothing follows that could share this write.
+                        break;
                     }
                     Entry::Restart { floor, reply } => {
                         let _ = reply.send(self.restart(floor));
@@ -154,8 +164,12 @@ impl Thread {
                 count += 1;
                 next = self.gather(entries, count, gathered_until);
             }
-            if let Some(world) = world {
-                self.write(&batch, world);
+            if let Some(world) = world
+                && self.write(&batch, world)
+                && let Some(durable) = cleared
+            {
+                let _ = durable.send(());
+                self.free();
             }
             // Halved, so that clients that left are not waited for, yet a straggler does not end the rhythm.
             self.expected = count.max(self.expected / 2);
@@ -174,23 +188,23 @@ impl Thread {
         entries.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
-    fn write(&mut self, batch: &Batch, world: Arc<World>) {
-        let written = match &mut self.store {
-            Some(store) => store.write(batch, &world),
-            None => return self.lose(batch.generation()),
+    /// Writes a batch; whether it is on disk.
+    fn write(&mut self, batch: &Batch, world: Arc<World>) -> bool {
+        let generation = batch.generation();
+        let Some(store) = &mut self.store else {
+            self.lose(generation);
+            return false;
         };
-        match written {
+        match store.write(batch, &world) {
             Ok(()) => {
                 self.durable.store(world);
-                let generation = batch.generation();
                 self.progress.send_modify(|progress| progress.durable = generation);
-                if batch.is_cleared() {
-                    self.free();
-                }
+                true
             }
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be written; no further change is accepted");
-                self.fail(&error, batch.generation());
+                self.fail(&error, generation);
+                false
             }
         }
     }
@@ -224,6 +238,8 @@ impl Thread {
     /// reported an error, and a caller who was answered with a server's error cannot know.
     fn restart(&mut self, floor: u64) -> Option<Arc<World>> {
         self.store = None;
+        // A reset that was lost is a generation that no reader has seen.
+        let floor = self.progress.borrow().lost.as_ref().map_or(floor, |lost| floor.max(*lost.end()));
         let opened = (self.open)().and_then(|(mut store, mut world)| {
             world.generation = world.generation.max(floor) + 1;
             let mut probe = Batch::default();

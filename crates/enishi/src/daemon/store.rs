@@ -175,11 +175,6 @@ impl Batch {
         self.generation = generation;
     }
 
-    /// Whether everything was removed.
-    pub fn is_cleared(&self) -> bool {
-        self.cleared
-    }
-
     /// The generation of the newest transaction in it.
     pub fn generation(&self) -> u64 {
         self.generation

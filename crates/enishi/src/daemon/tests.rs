@@ -129,6 +129,11 @@ impl Lab {
         self.writer.change_blocking(daemon_caller(), Box::new(change))
     }
 
+    /// A change that touches no row.
+    fn nothing(&self) -> Answer {
+        self.writer.change_blocking(daemon_caller(), Box::new(|_| Ok(Value::Structure(Vec::new()))))
+    }
+
     fn names(&self) -> Vec<String> {
         names(&self.writer.newest().load())
     }
@@ -202,12 +207,28 @@ fn a_reset_leaves_nothing_on_the_disk() {
     assert!(lab.add("a"));
     let receipt = block_on(lab.writer.reset()).expect("a receipt");
     assert!(lab.names().is_empty());
+    assert_eq!(lab.progress.borrow().settles(receipt.generation), Some(true), "it is durable at once");
     assert!(lab.add("b"));
-    assert!(lab.progress.borrow().settles(receipt.generation) == Some(true));
     let copy = lab.directory.path().join("copy.redb");
     std::fs::copy(lab.path(), &copy).expect("a copy");
     let (_, found) = Store::open(&copy).expect("a store");
     assert_eq!(names(&found), ["b"]);
+}
+
+#[test]
+fn a_reset_that_the_disk_refuses_removes_nothing() {
+    let mut lab = Lab::new();
+    assert!(lab.add("a"));
+    lab.is_full.store(true, Ordering::SeqCst);
+    let fault = block_on(lab.writer.reset()).expect_err("a fault");
+    assert_eq!(fault.code(), super::writer::not_durable().code());
+    assert_eq!(lab.names(), ["a"]);
+    lab.is_full.store(false, Ordering::SeqCst);
+    until(|| lab.nothing().is_ok());
+    let (_, receipt) = lab.nothing().expect("an answer");
+    assert_eq!(lab.progress.borrow().settles(receipt.generation), Some(true), "no generation is given twice");
+    assert!(lab.add("b"));
+    assert_eq!(lab.names(), ["a", "b"]);
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Thread {
                     let _ = reply.send(answer);
                 }
                 Job::Reset { reply } => {
-                    let _ = reply.send(ready.map(|()| self.reset()));
+                    let _ = reply.send(ready.and_then(|()| self.reset()));
                 }
                 Job::Recover { reply } => {
                     let _ = reply.send(());
@@ -223,12 +223,16 @@ impl Thread {
         Ok((output, Receipt { generation, network: if is_network { generation } else { 0 } }))
     }
 
-    fn reset(&mut self) -> Receipt {
+    /// The one change that is durable before anybody sees it: what runs cannot be brought back if the disk refuses, and its
+    /// teardown would hold up that write.
+    fn reset(&mut self) -> Result<Receipt, Fault> {
         let generation = self.newest.load().generation + 1;
         let world = Arc::new(World { generation, ..World::default() });
-        self.journal.clear(world.clone());
+        if !self.journal.clear(world.clone()) {
+            return Err(not_durable());
+        }
         self.replace(world);
-        Receipt { generation, network: 0 }
+        Ok(Receipt { generation, network: 0 })
     }
 
     /// Goes on from another world.
