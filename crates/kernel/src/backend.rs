@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use enishi_fabric::program::{Endpoint, NamespaceProgram, Program};
@@ -132,6 +133,7 @@ impl<N: Namespaces> Backend<N> {
                 Err(error) => report.fail(name, error),
             }
         }
+        self.check_pairs(&mut report);
         let again = self.apply(todo, &mut report);
         let again = again.into_iter().filter(|name| self.look_again(name, &mut report)).collect();
         // Applying twice is enough: the second time nothing is deleted that others depend on.
@@ -191,6 +193,46 @@ impl<N: Namespaces> Backend<N> {
             entry.known = true;
         }
         Ok(true)
+    }
+
+    /// Looks where the interfaces of namespaces that were taken over lead. A pair that somebody made anew under equal names while
+    /// nobody looked would join the wrong two.
+    fn check_pairs(&mut self, report: &mut Report) {
+        let adopted = self.entries.iter().filter(|(_, entry)| entry.adopted && entry.known);
+        let adopted: Vec<NamespaceName> = adopted.map(|(name, _)| name.clone()).collect();
+        let mut wrong = Vec::new();
+        for name in adopted {
+            match self.miswired(&name) {
+                Ok(interfaces) => wrong.push((name, interfaces)),
+                Err(error) => self.failed(&name, error.into(), report),
+            }
+        }
+        for (name, interfaces) in wrong {
+            if let Some(entry) = self.entries.get_mut(&name) {
+                entry.live.disown(&interfaces);
+            }
+        }
+    }
+
+    /// The interfaces of a namespace whose other end is another one than the program says.
+    fn miswired(&mut self, name: &NamespaceName) -> io::Result<Vec<InterfaceName>> {
+        let Some(entry) = self.entries.get(name) else { return Ok(Vec::new()) };
+        let wanted = entry.wanted.clone();
+        let mut wrong = Vec::new();
+        for (interface, link) in &wanted.network.links {
+            let Some(peer) = &link.peer else { continue };
+            let Some(there) = self.entries.get(&peer.namespace) else { continue };
+            // Without its other end it is made anew in any case.
+            let Some(index) = there.live.index(&peer.interface) else { continue };
+            let namespace = there.live.namespace().try_clone_to_owned()?;
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            if entry.live.index(interface).is_some()
+                && !entry.live.leads_to(interface, namespace.as_fd(), index)?
+            {
+                wrong.push(interface.clone());
+            }
+        }
+        Ok(wrong)
     }
 
     /// Makes a namespace, or takes over one that exists with what is in it.

@@ -15,9 +15,10 @@ use crate::delta::Delta;
 use crate::namespaces::Visitor;
 use crate::netlink::message::Message;
 use crate::netlink::nftables::{self, CommitError};
+use crate::netlink::route::FarEnd;
 use crate::netlink::socket::Socket;
 use crate::netlink::{conntrack, route};
-use crate::netstate::{LOOPBACK, NetState, Ownership, RouteTarget, Table, TableError, loopback};
+use crate::netstate::{LOOPBACK, NetState, Network, Ownership, RouteTarget, Table, TableError, loopback};
 use crate::observe;
 use crate::sysctl;
 use crate::transaction::{Handles, Transaction};
@@ -67,6 +68,8 @@ pub(crate) struct Live {
     pub(crate) route: Socket,
     netfilter: Socket,
     indexes: BTreeMap<InterfaceName, u32>,
+    /// Where the other ends of pairs were, when it was looked last.
+    far: BTreeMap<InterfaceName, FarEnd>,
     handles: Handles,
     /// The ruleset's generation after our last transaction, shared with who watches for others'.
     generation: Arc<AtomicU32>,
@@ -98,7 +101,8 @@ impl Live {
         // In every namespace, as it is its first interface.
         let indexes = BTreeMap::from([(loopback(), 1)]);
         let state = Arc::default();
-        let live = Live { fd, route, netfilter, indexes, handles: Handles::default(), generation, state };
+        let (far, handles) = (BTreeMap::new(), Handles::default());
+        let live = Live { fd, route, netfilter, indexes, far, handles, generation, state };
         Ok((live, listeners))
     }
 
@@ -117,13 +121,14 @@ impl Live {
         self.route.requests(&mut [route::link_up(LOOPBACK)])?;
         let observed = observe::network(&mut self.route, &wanted.network)?;
         let mut network = observed.network;
-        // The kernel does not say who has the other end of a veth pair, but that never changes while the interface lives.
+        // The kernel says who has the other end of a veth pair in numbers only, but that never changes while the interface lives.
         for (name, link) in &mut network.links {
             if self.indexes.get(name) == observed.indexes.get(name) {
                 link.peer = self.state.network.links.get(name).and_then(|known| known.peer.clone());
             }
         }
         self.indexes = observed.indexes;
+        self.far = observed.far;
         network.sysctls = match visitor {
             // An instance sets its own once it runs (a NAT instance turns forwarding on): ours are first values only.
             _ if network.ownership == Ownership::Listed => wanted.network.sysctls.clone(),
@@ -297,6 +302,36 @@ impl Live {
         let count = conntrack::forget(&mut self.netfilter, ends)?;
         tracing::debug!(count, "connections forgotten");
         Ok(())
+    }
+
+    /// Whether the other end of an interface's pair is the interface of that number in another namespace, as far as the kernel
+    /// says so.
+    pub(crate) fn leads_to(
+        &mut self,
+        interface: &InterfaceName,
+        namespace: BorrowedFd<'_>,
+        index: u32,
+    ) -> io::Result<bool> {
+        let Some(far) = self.far.get(interface).copied() else { return Ok(true) };
+        if far.index != index {
+            return Ok(false);
+        }
+        let id = self.route.ask(
+            route::get_namespace_id(namespace),
+            || None,
+            |id, message| *id = route::parse_namespace_id(message),
+        )?;
+        Ok(id == far.namespace)
+    }
+
+    /// Takes interfaces for absent, so that they are made anew.
+    pub(crate) fn disown(&mut self, interfaces: &[InterfaceName]) {
+        if interfaces.is_empty() {
+            return;
+        }
+        let mut network = Network::clone(&self.state.network);
+        network.links.retain(|name, _| !interfaces.contains(name));
+        self.state = Arc::new(NetState { network: Arc::new(network), filter: self.state.filter.clone() });
     }
 
     /// The kernel's number of an interface, if it is there.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use enishi_fabric::InterfaceName;
 
 use crate::netlink::nftables::{self, Fingerprint};
-use crate::netlink::route::{self, RouteKind};
+use crate::netlink::route::{self, FarEnd, RouteKind};
 use crate::netlink::socket::Socket;
 use crate::netstate::{
     Address, Chain, Kind, LOOPBACK, Link, Network, Ownership, RouteTarget, Rule, Set, Table,
@@ -20,6 +20,8 @@ pub(crate) struct Observed {
     pub(crate) network: Network,
     /// The kernel's numbers of its interfaces, `lo` included.
     pub(crate) indexes: BTreeMap<InterfaceName, u32>,
+    /// Where the other ends of its pairs are.
+    pub(crate) far: BTreeMap<InterfaceName, FarEnd>,
 }
 
 /// Reads everything outside of nftables. `wanted` says which things count: in a namespace that is shared with its
@@ -72,8 +74,9 @@ pub(crate) fn network(socket: &mut Socket, wanted: &Network) -> io::Result<Obser
     let rules =
         socket.dump(route::get_rules(), Vec::new, |all, message| all.extend(route::parse_rule(message)))?;
     state.rules.extend(rules.into_iter().filter(|(_, ours)| *ours || !shared).map(|(rule, _)| rule));
+    let far = links.iter().filter_map(|link| Some((link.name.clone(), link.far?))).collect();
     let indexes = links.into_iter().map(|link| (link.name, link.index)).collect();
-    Ok(Observed { network: state, indexes })
+    Ok(Observed { network: state, indexes, far })
 }
 
 /// What a route does. One that no program asks for counts as a route that ends the lookup out of place.

@@ -126,6 +126,28 @@ fn the_next_process_adopts_without_a_flap() {
     assert_eq!(&text, b"hello");
 }
 
+/// The cables of two instances are swapped, and everything is named as before.
+#[test]
+fn a_pair_that_was_rewired_while_nobody_ran_is_made_anew() {
+    let mut lab = Lab::new(&world());
+    for command in [
+        "ip link set i-a.0 down",
+        "ip link set i-b.0 down",
+        "ip link set i-a.0 name other",
+        "ip link set i-b.0 name i-a.0",
+        "ip link set other name i-b.0",
+    ] {
+        lab.run("vpc-1", command);
+    }
+    let Lab { kept, program, .. } = lab;
+    let mut next = Lab::adopt(kept, program);
+    next.reconcile();
+    assert!(next.agrees("i-a -> 10.0.1.11 udp/7"));
+    assert!(next.agrees("i-b -> 10.0.1.10 udp/7"));
+    assert!(next.agrees("internet -> 198.18.0.20 udp/7"));
+    assert!(next.backend.audit(&next.program.clone()).changed.is_empty(), "nothing is left to do");
+}
+
 #[test]
 fn a_change_while_nobody_ran_is_made_up_for() {
     let lab = Lab::new(&world());

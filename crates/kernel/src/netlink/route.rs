@@ -24,6 +24,7 @@ const GETNEIGH: u16 = 30;
 const NEWRULE: u16 = 32;
 const DELRULE: u16 = 33;
 const GETRULE: u16 = 34;
+const GETNSID: u16 = 90;
 
 const INET: u8 = 2;
 const UP: u32 = 1;
@@ -32,9 +33,13 @@ const RUNNING: u32 = 0x40;
 const LINK_ADDRESS: u16 = 1;
 const LINK_NAME: u16 = 3;
 const LINK_MTU: u16 = 4;
+const LINK_LINK: u16 = 5;
 const LINK_INFO: u16 = 18;
 const LINK_NAMESPACE_FD: u16 = 28;
 const LINK_EXTENSIONS: u16 = 29;
+const LINK_NAMESPACE_ID: u16 = 37;
+const NAMESPACE_ID: u16 = 1;
+const NAMESPACE_FD: u16 = 3;
 const WITHOUT_STATISTICS: u32 = 8;
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
@@ -167,6 +172,16 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     /// Whether it passes packets: both ends are up and the kernel has acted on it.
     pub(crate) running: bool,
+    /// Where the other end of its pair is.
+    pub(crate) far: Option<FarEnd>,
+}
+
+/// The other end of a pair: its number in its namespace, and the number that its namespace has in this one; nothing for this one
+/// itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FarEnd {
+    pub(crate) index: u32,
+    pub(crate) namespace: Option<i32>,
 }
 
 /// Parses an answer to [`get_links`] or [`get_link`].
@@ -174,14 +189,30 @@ pub(crate) fn parse_link(message: Received<'_>) -> Option<Link> {
     let attributes = message.attributes(16);
     let name = string(attributes.find_kind(LINK_NAME)?)?;
     let flags = number(message.payload, 8)?;
+    let attribute = |kind| attributes.find_kind(kind).and_then(|bytes| number(bytes, 0));
+    let namespace = attribute(LINK_NAMESPACE_ID).map(u32::cast_signed);
     Some(Link {
         index: number(message.payload, 4)?,
         name: InterfaceName::new(name).ok()?,
         mac: attributes.find_kind(LINK_ADDRESS).and_then(|bytes| Some(Mac(bytes.try_into().ok()?))),
-        mtu: attributes.find_kind(LINK_MTU).and_then(|bytes| number(bytes, 0)).unwrap_or(0),
+        mtu: attribute(LINK_MTU).unwrap_or(0),
         up: flags & UP != 0,
         running: flags & RUNNING != 0,
+        far: attribute(LINK_LINK).map(|index| FarEnd { index, namespace }),
     })
+}
+
+/// Asks which number another namespace has in this one.
+pub(crate) fn get_namespace_id(namespace: BorrowedFd<'_>) -> Message {
+    let mut message = Message::new(GETNSID, 0).fixed(&[0; 4]);
+    message.host32(NAMESPACE_FD, namespace.as_raw_fd().cast_unsigned());
+    message
+}
+
+/// Parses an answer to [`get_namespace_id`]: nothing while it has none, and for the namespace itself.
+pub(crate) fn parse_namespace_id(message: Received<'_>) -> Option<i32> {
+    let id = number(message.attributes(4).find_kind(NAMESPACE_ID)?, 0)?.cast_signed();
+    (id >= 0).then_some(id)
 }
 
 fn address_header(prefix: u8, index: u32, scope: u8) -> [u8; 8] {
