@@ -66,6 +66,23 @@ fn a_registrant_who_does_not_answer_loses_the_delegation_until_he_does() {
 }
 
 #[test]
+fn the_outbox_is_bounded() {
+    let mut harness = Harness::new();
+    register(&mut harness, "shop.com");
+    for _ in 0..150 {
+        harness.now = harness.now.plus_seconds(1);
+        harness.ok::<ops::ResendContactReachabilityEmail>(api::ResendContactReachabilityEmailRequest {
+            domain_name: text("shop.com"),
+        });
+    }
+    assert_eq!(mail_kinds(&harness).len(), 100);
+    // The newest are kept, and the last one's link works.
+    let last = tokens(&harness).remove(0);
+    confirm(&mut harness, &last).expect("a confirmation");
+    assert_eq!(reachability(&mut harness, "shop.com"), "DONE");
+}
+
+#[test]
 fn a_confirmation_is_worth_something_for_every_domain_of_the_registrant() {
     let mut harness = Harness::new();
     register(&mut harness, "shop.com");

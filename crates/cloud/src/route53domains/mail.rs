@@ -20,6 +20,9 @@ const TOKEN_BYTES: usize = 32;
 /// Random bytes of a mail's id: few enough to type it.
 const ID_BYTES: usize = 4;
 
+/// Mails about one domain that the outbox keeps: the newest.
+const KEPT: usize = 100;
+
 /// A fresh token for a link.
 pub(super) fn token(tx: &mut Tx<'_>) -> String {
     hex::<TOKEN_BYTES>(tx)
@@ -43,6 +46,7 @@ pub(super) fn send(
     while tx.world().get::<Mail>(&id).is_some() {
         id = MailId::new(&hex::<ID_BYTES>(tx));
     }
+    make_room(tx, domain);
     tx.put(Mail {
         id: id.clone(),
         account: account.clone(),
@@ -53,6 +57,18 @@ pub(super) fn send(
         kind,
     });
     id
+}
+
+/// Removes the oldest mails about a domain, so that there is room for one more: whoever asks for mails again and again fills
+/// nobody's disk.
+fn make_room(tx: &mut Tx<'_>, domain: &DomainId) {
+    let about = tx.world().by::<Mail>("domain", domain.as_str());
+    let mut kept: Vec<_> = about.map(|mail| (mail.sent, mail.id.clone())).collect();
+    kept.sort();
+    let surplus = (kept.len() + 1).saturating_sub(KEPT);
+    for (_, id) in kept.into_iter().take(surplus) {
+        tx.remove::<Mail>(&id);
+    }
 }
 
 /// The subject line.
