@@ -88,35 +88,49 @@ impl Site {
 
     /// Logs the VPC's queries to the group `/dns`.
     fn log_queries(&self) {
-        let daemon = &self.daemon;
-        logs(daemon, "CreateLogGroup", &json!({ "logGroupName": "/dns" }));
-        let made = resolver(
-            daemon,
-            "CreateResolverQueryLogConfig",
-            &json!({
-                "CreatorRequestId": "logs", "Name": "queries",
-                "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/dns",
-            }),
-        );
-        let id = &made["ResolverQueryLogConfig"]["Id"];
-        let input = json!({ "ResolverQueryLogConfigId": id, "ResourceId": self.network.vpc });
-        resolver(daemon, "AssociateResolverQueryLogConfig", &input);
-        daemon.settle();
+        log_queries(&self.daemon, &self.network.vpc, "/dns");
     }
 
     /// The first logged query for a name.
     fn logged(&self, name: &str) -> Value {
-        let mut found = Value::Null;
-        until("the query is logged", || {
-            let events = logs(&self.daemon, "FilterLogEvents", &json!({ "logGroupName": "/dns" }));
-            let lines = events["events"].as_array().expect("events").iter();
-            let messages = lines.filter_map(|event| serde_json::from_str(event["message"].as_str()?).ok());
-            let mut queries = messages.filter(|query: &Value| query["query_name"] == name);
-            found = queries.next().unwrap_or_default();
-            !found.is_null()
-        });
-        found
+        logged(&self.daemon, "/dns", name)
     }
+}
+
+/// Logs a VPC's queries to a new log group.
+fn log_queries(daemon: &Daemon, vpc: &str, group: &str) {
+    logs(daemon, "CreateLogGroup", &json!({ "logGroupName": group }));
+    let made = resolver(
+        daemon,
+        "CreateResolverQueryLogConfig",
+        &json!({
+            "CreatorRequestId": group, "Name": "queries",
+            "DestinationArn": format!("arn:aws:logs:us-east-1:000000000000:log-group:{group}"),
+        }),
+    );
+    let id = &made["ResolverQueryLogConfig"]["Id"];
+    let input = json!({ "ResolverQueryLogConfigId": id, "ResourceId": vpc });
+    resolver(daemon, "AssociateResolverQueryLogConfig", &input);
+    daemon.settle();
+}
+
+/// The first line of a log group that a name is in, in whatever case.
+fn line(daemon: &Daemon, group: &str, name: &str) -> String {
+    let mut found = None;
+    until("the query is logged", || {
+        let events = logs(daemon, "FilterLogEvents", &json!({ "logGroupName": group }));
+        let lines = events["events"].as_array().expect("events").iter();
+        let mut messages = lines.filter_map(|event| event["message"].as_str());
+        found = messages.find(|message| message.to_lowercase().contains(name)).map(str::to_owned);
+        found.is_some()
+    });
+    found.unwrap_or_default()
+}
+
+/// The first query for a name that a VPC's log group has.
+fn logged(daemon: &Daemon, group: &str, name: &str) -> Value {
+    let line = line(daemon, group, &format!("\"query_name\":\"{name}\""));
+    serde_json::from_str(&line).expect("a line of JSON")
 }
 
 /// Answers every question with an address, and says who asked.
@@ -228,4 +242,58 @@ fn queries_come_in_by_an_inbound_endpoint() {
     assert!(silent(&site, "10.0.1.53"));
     let list = resolver(&site.daemon, "ListResolverEndpoints", &json!({}));
     assert_eq!(list["ResolverEndpoints"], json!([]));
+}
+
+/// Split horizon: one name, two VPCs and the internet, and each query log has its own answer.
+#[test]
+fn three_answers_are_logged() {
+    const NAME: &str = "www.shop.example";
+    const PUBLIC_LOG: &str = "/aws/route53/shop.example";
+    let daemon = Daemon::start_with(&["--delegate", "shop.example"]);
+    let sides = [("one", "10.0.0.10"), ("two", "10.0.0.20")].map(|(name, address)| {
+        let network = Network::new(&daemon);
+        daemon.set_vpc_attribute(&network.vpc, "EnableDnsHostnames", true);
+        let (instance, source) = network.instance(&daemon, name, "");
+        let zone = daemon.create_zone("shop.example", Some(&network.vpc));
+        daemon.change_record(&zone, "CREATE", NAME, "A", address);
+        let group = format!("/dns/{name}");
+        log_queries(&daemon, &network.vpc, &group);
+        (name, address, network.vpc, instance, source, group)
+    });
+    let public = daemon.create_zone("shop.example", None);
+    daemon.change_record(&public, "CREATE", NAME, "A", "192.0.2.1");
+    logs(&daemon, "CreateLogGroup", &json!({ "logGroupName": PUBLIC_LOG }));
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "route53.amazonaws.com" },
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/route53/*",
+    }] });
+    let input = json!({ "policyName": "route53", "policyDocument": policy.to_string() });
+    logs(&daemon, "PutResourcePolicy", &input);
+    let body = format!(
+        "<CreateQueryLoggingConfigRequest><HostedZoneId>{}</HostedZoneId>\
+         <CloudWatchLogsLogGroupArn>arn:aws:logs:us-east-1:000000000000:log-group:{PUBLIC_LOG}</CloudWatchLogsLogGroupArn>\
+         </CreateQueryLoggingConfigRequest>",
+        public.id
+    );
+    daemon.route53_ok("POST", "queryloggingconfig", &body);
+
+    for (name, address, vpc, instance, source, group) in &sides {
+        assert_eq!(daemon.lookup(name, NAME), *address);
+        let query = logged(&daemon, group, "www.shop.example.");
+        let answers = json!([{ "Rdata": address, "Type": "A", "Class": "IN" }]);
+        let said = [&query["answers"], &query["rcode"], &query["vpc_id"], &query["srcaddr"]];
+        assert_eq!(said, [&answers, &json!("NOERROR"), &json!(vpc), &json!(source)], "{query}");
+        assert_eq!(query["srcids"]["instance"], json!(instance), "{query}");
+    }
+    assert_eq!(daemon.lookup("internet", NAME), "192.0.2.1");
+    // The resolver that asks for the internet draws the letters' case (0x20).
+    let public_line = line(&daemon, PUBLIC_LOG, NAME).to_lowercase();
+    let said = format!(" {} {NAME} a noerror udp ", public.id.to_lowercase());
+    assert!(public_line.contains(&said), "{public_line}");
+    // What a VPC answers by itself never reaches the name servers of the internet.
+    let events = logs(&daemon, "FilterLogEvents", &json!({ "logGroupName": PUBLIC_LOG }));
+    let events = events["events"].as_array().expect("events").iter();
+    let lines = events.filter_map(|event| event["message"].as_str());
+    assert_eq!(lines.filter(|line| line.to_lowercase().contains(NAME)).count(), 1);
 }
