@@ -114,8 +114,8 @@ impl Lab {
     /// Runs a command inside a namespace; it must succeed.
     pub fn run(&mut self, namespace: &str, command: &str) -> String {
         let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
-        let output =
-            self.inside(namespace, move || Command::new(&words[0]).args(&words[1..]).output()).unwrap();
+        let run = move || Command::new(&words[0]).args(&words[1..]).env("PATH", path()).output();
+        let output = self.inside(namespace, run).unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -193,6 +193,11 @@ impl Lab {
         let to = to.parse().unwrap();
         self.inside(namespace, move || TcpStream::connect_timeout(&to, Duration::from_millis(300)))
     }
+}
+
+/// Where programs are, with the directories of `ip`, `nft` and `sysctl`, which an ordinary user's path does not have.
+fn path() -> String {
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 #[track_caller]
