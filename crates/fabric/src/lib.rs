@@ -15,13 +15,14 @@
 pub mod balancer;
 pub mod dns;
 pub mod invalidate;
+mod jhash;
 pub mod packet;
 pub mod program;
 pub mod trace;
 mod value;
 pub mod walk;
 
-pub use invalidate::{Purge, consistent, invalidate};
+pub use invalidate::{Connection, Purge, consistent, invalidate};
 pub use packet::{Flow, Packet, Transport};
 pub use program::Program;
 pub use trace::{Disposition, Hop, Stage, Trace, Verdict};

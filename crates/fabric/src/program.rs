@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | source check | `prerouting`, raw | [`Eni::source_dest_check`]: the source is one of the ENI's addresses |
 //! | internet gateway, in | `prerouting`, dstnat | [`InternetPort::mappings`]: public to private, only on the IGW's interface |
+//! | return | policy rule by the connection's mark | [`Eni::returns`]: an answer to what a load balancer sent on goes back into its ENI |
 //! | route | policy rule by mark | the table of the subnet the packet came from; from the IGW: local addresses only |
 //! | network ACL, out | `forward` | the source subnet's ACL, unless source and target share the subnet |
 //! | network ACL, in | `forward` | the target subnet's ACL, unless source and target share the subnet |
@@ -28,10 +29,16 @@
 //! packet by packet: removing the rule cuts it at once. [`Eni::untracked`] says, per ENI, in which direction that can
 //! happen; [`GroupRule::is_everywhere`] says which rules do it. The two ends of a flow are classified apart.
 
+mod network_balancer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+pub use self::network_balancer::{
+    BalancedProtocol, BalancerTarget, FlowHash, Forward, HASH_SEED, Listener, ListenerAction, ListenerPort,
+    NetworkBalancer, ReturnMark,
+};
 use crate::balancer::Balancer;
 use crate::dns::{ResolverEndpoint, VpcResolver};
 use crate::{Cidr, InterfaceName, Mac, NamespaceName, Origin, TrafficMatch};
@@ -87,6 +94,8 @@ pub enum Role {
     Host(Host),
     /// A NAT gateway.
     NatGateway(NatGateway),
+    /// A node of a Network Load Balancer.
+    NetworkBalancer(NetworkBalancer),
     /// The simulated internet.
     Internet(Internet),
 }
@@ -144,7 +153,7 @@ pub struct Subnet {
 pub struct Eni {
     /// The network interface (`eni-…`).
     pub origin: Origin,
-    /// Who uses it: an instance, a NAT gateway.
+    /// Who uses it: an instance, a NAT gateway, a load balancer.
     pub owner: NamespaceName,
     /// The subnet it lives in.
     pub subnet: Mark,
@@ -156,6 +165,21 @@ pub struct Eni {
     pub gate: Gate,
     /// In which directions its flows may be untracked.
     pub untracked: Untracked,
+    /// What marks the flows that come out of it with a source that is not one of its addresses: their answers go back into
+    /// it, whatever the sender's subnet routes. For load balancers that keep their clients' addresses; no two ENIs of a
+    /// router have the same. Behind such an ENI a [`Peer::Group`] that has it as a member matches every address.
+    pub returns: Option<ReturnMark>,
+}
+
+impl Eni {
+    /// Whether it is a member of a group under every address: see [`Eni::returns`].
+    pub fn relays_for(&self, group: &str) -> bool {
+        let groups = match &self.gate {
+            Gate::Groups(groups) => groups.as_slice(),
+            Gate::Open => &[],
+        };
+        self.returns.is_some() && groups.iter().any(|id| **id == *group)
+    }
 }
 
 /// What filters an ENI besides its subnet's network ACL.
@@ -163,7 +187,8 @@ pub struct Eni {
 pub enum Gate {
     /// Security groups: keys of [`Router::groups`]. At least one.
     Groups(Vec<Arc<str>>),
-    /// Nothing: AWS puts no security group on this kind of interface (NAT gateways).
+    /// Nothing: AWS puts no security group on this kind of interface (NAT gateways, and Network Load Balancers that were
+    /// made without).
     Open,
 }
 
@@ -281,7 +306,8 @@ impl GroupRule {
 pub enum Peer {
     /// Addresses.
     Cidr(Cidr),
-    /// The members of a group: a key of [`Router::groups`].
+    /// The members of a group, a key of [`Router::groups`], and whatever comes from or goes to a member that is a load
+    /// balancer with [`Eni::returns`].
     Group(Arc<str>),
 }
 
@@ -319,7 +345,7 @@ pub struct Host {
     pub resolver_endpoint: Option<ResolverEndpoint>,
 }
 
-/// A network device of a [`Host`] or a [`NatGateway`].
+/// A network device of a [`Host`], a [`NatGateway`] or a [`NetworkBalancer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// A key of [`NamespaceProgram::interfaces`].

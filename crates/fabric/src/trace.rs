@@ -129,6 +129,9 @@ pub enum Stage {
     InternetGatewayIn,
     /// The router answers itself: a subnet's gateway, the resolver, the metadata service. Neither ACLs nor groups apply.
     Service,
+    /// The packet answers a flow that a load balancer sent on under its client's address: it goes back into that load
+    /// balancer, whatever the route table says. Stands in the place of [`Stage::Route`].
+    Return,
     /// The longest matching prefix of the route table of the subnet that the packet came from.
     Route,
     /// The outbound rules of the ACL of the subnet that the packet came from. Every packet is judged, answers too; packets
@@ -151,6 +154,10 @@ pub enum Stage {
     NatGatewayOut,
     /// A packet that is addressed to a NAT gateway: the answer of a flow that it translated, or nothing it knows.
     NatGatewayIn,
+    /// A load balancer sends a packet on to a target, or has none.
+    BalancerOut,
+    /// A packet that comes into a load balancer and goes to no target: it answers a flow, or nothing takes it.
+    BalancerIn,
     /// The internet carries the packet to the VPC whose public address it is for, or drops it.
     Internet,
     /// The internet's host received it.
@@ -208,6 +215,10 @@ pub enum Disposition {
     /// It would answer a flow, and there is none: a NAT gateway got it from outside and nobody inside asked, or it is an echo
     /// reply without a request.
     NoSuchFlow,
+    /// A load balancer listens for nothing of the kind, and knows no flow that it belongs to.
+    NoListener,
+    /// A load balancer's listener has no target that may get it.
+    NoTarget,
     /// Every port of the translated address is in use towards this destination (AWS: `ErrorPortAllocation`).
     NoFreePort,
     /// Nobody has its destination address.

@@ -18,6 +18,10 @@
 //! * Translation is decided by the first packet in a namespace and never again. A packet that passes a router twice
 //!   under one tuple and then leaves through the internet gateway is therefore not translated, and is dropped there
 //!   ([`crate::Disposition::NotTranslated`]); AWS would translate it.
+//! * A flow that a load balancer sends on under its client's address is remembered by its first packet, and its answers go
+//!   back into that load balancer's ENI ([`crate::program::Eni::returns`]). If the same client has a flow with the same ports
+//!   to the same target by another way, the two are one to the router, and the first one's way is taken; AWS documents
+//!   the same ("Intermittent TCP connection establishment failure", troubleshooting guide of Network Load Balancers).
 //! * An echo reply starts no flow: without the request it is judged by the rules of ICMP like any packet, but neither tracked
 //!   nor translated.
 //!
@@ -31,6 +35,7 @@
 //!
 //! Tested by `tests/`: verdicts written by hand in one file per theme, and properties over random programs.
 
+mod balancer;
 mod conntrack;
 mod gate;
 mod journey;
@@ -43,7 +48,7 @@ use std::sync::Arc;
 use self::conntrack::Table;
 use self::journey::Journey;
 use crate::invalidate::invalidate;
-use crate::{Disposition, Flow, NamespaceName, Packet, Program, Trace};
+use crate::{Connection, Disposition, Flow, NamespaceName, Program, Trace};
 
 /// Sends the first packet of `flow` through a network in which nothing was sent before. Total: whatever the program
 /// names or forgets, the answer is a trace, of bounded length.
@@ -100,10 +105,9 @@ impl Network {
         Some(Answer { trace: answer, arrives })
     }
 
-    /// The connections that a namespace tracks, in the order in which they began: the original and the reply tuple of each,
-    /// as `conntrack -L` shows them.
-    pub fn connections(&self, namespace: &NamespaceName) -> impl Iterator<Item = (Packet, Packet)> {
-        self.tables.get(namespace).into_iter().flat_map(Table::tuples)
+    /// The connections that a namespace tracks, in the order in which they began, as `conntrack -L` shows them.
+    pub fn connections(&self, namespace: &NamespaceName) -> impl Iterator<Item = Connection> {
+        self.tables.get(namespace).into_iter().flat_map(Table::connections)
     }
 
     /// Runs another program from now on. Tracked connections survive, except those that [`invalidate`] ends and those of

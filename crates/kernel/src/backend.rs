@@ -48,9 +48,9 @@ impl Entry {
             return Ok(());
         }
         let (purges, adopted, program) = (&self.purges, self.adopted, &self.program);
-        self.live.forget(|original, reply| {
-            purges.iter().any(|purge| purge.ends(original, reply))
-                || adopted && !consistent(program, original, reply)
+        self.live.forget(|original, reply, mark| {
+            let connection = render::connection(program, original, reply, mark);
+            purges.iter().any(|purge| purge.ends(&connection)) || adopted && !consistent(program, &connection)
         })?;
         self.purges.clear();
         self.adopted = false;
@@ -300,9 +300,11 @@ impl<N: Namespaces> Backend<N> {
             Ok(())
         });
         self.step(&mut works, report, |entry, work, _| entry.live.await_links(&work.delta));
-        again.extend(
-            works.into_iter().filter(|work| !work.delta.addresses_gone.is_empty()).map(|work| work.name),
-        );
+        // The kernel forgets what hangs on an address, and neighbours where an Ethernet address is set.
+        let unsettled = works
+            .into_iter()
+            .filter(|work| !work.delta.addresses_gone.is_empty() || !work.delta.links_changed.is_empty());
+        again.extend(unsettled.map(|work| work.name));
         again
     }
 

@@ -297,8 +297,8 @@ impl Live {
         link.ok_or_else(|| io::Error::other(format!("the interface {name} cannot be read back")))
     }
 
-    /// Last step: forgets the tracked connections for which `ends` says so of their two tuples.
-    pub(crate) fn forget(&mut self, ends: impl Fn(Packet, Packet) -> bool) -> Result<(), ApplyError> {
+    /// Last step: forgets the tracked connections for which `ends` says so of their two tuples and their mark.
+    pub(crate) fn forget(&mut self, ends: impl Fn(Packet, Packet, u32) -> bool) -> Result<(), ApplyError> {
         let count = conntrack::forget(&mut self.netfilter, ends)?;
         tracing::debug!(count, "connections forgotten");
         Ok(())

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use enishi_fabric::program::HASH_SEED;
 use enishi_fabric::{Cidr, InterfaceName, PortRange};
 
 use crate::netlink::message::{Message, string};
@@ -25,6 +26,8 @@ const SECOND: u32 = 9;
 const EQUAL: u32 = 0;
 const DIFFERENT: u32 = 1;
 const FAMILY_IPV4: u32 = 2;
+const SOURCE_NAT: u32 = 0;
+const DESTINATION_NAT: u32 = 1;
 const NAME_LENGTH: usize = 16;
 
 /// Bytes of a value of this kind.
@@ -155,11 +158,21 @@ impl Expressions<'_> {
             }
             Clause::DestinationNat(address, port) => {
                 self.nat_address(address);
-                self.nat(1, port.map(|port| (port, port)));
+                self.nat(DESTINATION_NAT, port.map(|port| (port, port)));
+            }
+            Clause::Spread(key, modulus, map) => {
+                self.spread(key, *modulus, map);
+                // The map's data fill two registers: the address, then the port.
+                self.expression("nat", |nat| {
+                    nat.net32(1, DESTINATION_NAT);
+                    nat.net32(2, FAMILY_IPV4);
+                    nat.net32(3, FIRST);
+                    nat.net32(5, SECOND);
+                });
             }
             Clause::SourceNat(address, ports) => {
                 self.nat_address(address);
-                self.nat(0, ports.map(|ports| (PortRange::from(ports), ports.to())));
+                self.nat(SOURCE_NAT, ports.map(|ports| (PortRange::from(ports), ports.to())));
             }
             Clause::Then(verdict) => self.verdict(verdict),
             Clause::Reject(with) => {
@@ -340,19 +353,21 @@ impl Expressions<'_> {
         match address {
             NatAddress::Fixed(address) => self.immediate(FIRST, &address.octets()),
             NatAddress::Map(key, map) => self.lookup(key, map, Some(FIRST), false),
-            NatAddress::Spread(key, modulus, map) => {
-                let length = self.load_key(key);
-                self.expression("hash", |hash| {
-                    hash.net32(1, FIRST);
-                    hash.net32(2, FIRST);
-                    hash.net32(3, length);
-                    hash.net32(4, *modulus);
-                    // Any fixed seed: without one the kernel picks its own, and equal states would differ.
-                    hash.net32(5, 1);
-                });
-                self.lookup_loaded(map, Some(FIRST), false);
-            }
+            NatAddress::Spread(key, modulus, map) => self.spread(key, *modulus, map),
         }
+    }
+
+    /// Asks a map from index with a hash of the fields, scaled down to the modulus.
+    fn spread(&mut self, key: &[Field], modulus: u32, map: &str) {
+        let length = self.load_key(key);
+        self.expression("hash", |hash| {
+            hash.net32(1, FIRST);
+            hash.net32(2, FIRST);
+            hash.net32(3, length);
+            hash.net32(4, modulus);
+            hash.net32(5, HASH_SEED);
+        });
+        self.lookup_loaded(map, Some(FIRST), false);
     }
 
     fn nat(&mut self, kind: u32, ports: Option<(u16, u16)>) {

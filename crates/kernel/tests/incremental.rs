@@ -16,10 +16,11 @@ const ALWAYS: &str = "vpc vpc-1 10.0.0.0/16
     group sg-a vpc-1
     group sg-b vpc-1
     group sg-c vpc-1
-    host i-a s-a 10.0.1.10,10.0.1.11 sg-a";
+    host i-a s-a 10.0.1.10,10.0.1.11 sg-a
+    nlb nlb-0 s-a 10.0.1.29 sg-c";
 
 /// Any of these can come and go.
-const SOMETIMES: [&str; 20] = [
+const SOMETIMES: [&str; 25] = [
     "in sg-a sgr-1 tcp/80 0.0.0.0/0",
     "in sg-a sgr-2 tcp/22-25 10.0.0.0/11",
     "in sg-a sgr-3 all sg-b",
@@ -40,6 +41,13 @@ const SOMETIMES: [&str; 20] = [
     "eip eip-1 198.18.0.20 10.0.1.10 vpc-1",
     "eip eip-2 198.18.0.21 10.0.1.11 vpc-1",
     "group sg-unused vpc-1",
+    "listener nlb-0 tcp/80 10.0.1.10:80",
+    "listener nlb-0 tcp/80 10.0.1.11:8080,10.0.1.10:80,10.0.1.11:80 sticky",
+    "listener nlb-0 udp/53 -",
+    "nlb nlb-1 s-b 10.0.2.31 sg-b transparent
+     listener nlb-1 tcp/443 local
+     listener nlb-1 udp/53 10.0.1.10:53 hide",
+    "in sg-b sgr-9 tcp/80 sg-c",
 ];
 
 fn world(picked: u32) -> World {
@@ -132,7 +140,7 @@ fn an_updated_rendering_is_a_new_one() {
 
 #[test]
 fn one_line_changes_one_namespace() {
-    let world = world(u32::MAX >> 12);
+    let world = world((1 << SOMETIMES.len()) - 1);
     let mut lab = Lab::new(&world);
     let report = lab.change(&world.with("in sg-c sgr-9 tcp/8080 10.0.0.0/8"));
     assert_eq!(report.changed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["vpc-1"]);

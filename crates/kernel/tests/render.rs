@@ -5,7 +5,7 @@ mod lab;
 use std::path::Path;
 
 use enishi_kernel::render;
-use lab::{World, plugged, two_tiers};
+use lab::{World, balanced, plugged, two_tiers};
 
 #[test]
 fn rendered_states_are_as_before() {
@@ -17,6 +17,24 @@ fn rendered_states_are_as_before() {
     for (name, program) in &plugged(world.program(), &Default::default()).namespaces {
         if ["vpc-1", "i-web", "nat-1", "internet"].contains(&name.as_str()) {
             golden(&format!("{name}.nft"), &render::state(program).to_string());
+        }
+    }
+}
+
+#[test]
+fn rendered_load_balancers_are_as_before() {
+    let world = balanced().without("nlb nlb-1").with(
+        "nlb nlb-1 pub 10.0.1.5 sg-nlb transparent
+         listener nlb-1 tcp/80 10.0.2.11:8080,10.0.2.12:8080
+         listener nlb-1 tcp/81 10.0.2.11:8081 hide sticky
+         listener nlb-1 tcp/443 local
+         listener nlb-1 udp/53 -",
+    );
+    for (name, program) in &plugged(world.program(), &Default::default()).namespaces {
+        match name.as_str() {
+            "nlb-1" => golden("nlb-1.nft", &render::state(program).to_string()),
+            "vpc-1" => golden("balanced.nft", &render::state(program).to_string()),
+            _ => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Network interfaces: each is a veth pair between its user's namespace and the VPC's router.
 
-use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface};
+use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface, ReturnMark};
 use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
 use enishi_state::World;
 use enishi_state::ec2::{Instance, InterfaceKind, NatGateway, NetworkInterface, Subnet};
@@ -105,12 +105,19 @@ impl<'w> Live<'w> {
             source_dest_check: self.row.source_dest_check && !self.forwards(),
             untracked: groups.untracked(&gate),
             gate,
+            returns: self.returns(),
         }
     }
 
     /// Whether it passes on what others send, whatever its row says.
     fn forwards(&self) -> bool {
         matches!(self.row.kind, InterfaceKind::NatGateway | InterfaceKind::NetworkLoadBalancer)
+    }
+
+    /// Answers to what a Network Load Balancer sends on under its clients' addresses go back to it.
+    fn returns(&self) -> Option<ReturnMark> {
+        let mark = ReturnMark::new(self.row.slot % ReturnMark::LAST + 1).ok();
+        mark.filter(|_| self.row.kind == InterfaceKind::NetworkLoadBalancer)
     }
 
     fn is_nat_gateway(&self) -> bool {

@@ -24,6 +24,8 @@ fn ending(disposition: &Disposition) -> &'static str {
         Disposition::DestinationCheck => "destination check",
         Disposition::NoSuchFlow => "no such flow",
         Disposition::NoFreePort => "no free port",
+        Disposition::NoListener => "no listener",
+        Disposition::NoTarget => "no target",
         Disposition::Unreachable => "unreachable",
         Disposition::Loop => "loop",
         Disposition::Unplugged { .. } => "unplugged",

@@ -4,9 +4,10 @@ use std::fmt::{Display, Write};
 
 use enishi_fabric::dns::{RuleAction, VpcResolver};
 use enishi_fabric::program::{
-    Device, Eni, Gate, Internet, InternetPort, NamespaceProgram, Peer, Role, RouteTarget, Router, Untracked,
+    Device, Eni, FlowHash, Gate, Internet, InternetPort, ListenerAction, NamespaceProgram, NetworkBalancer,
+    Peer, Role, RouteTarget, Router, Untracked,
 };
-use enishi_fabric::{Cidr, Program, TrafficMatch};
+use enishi_fabric::{Cidr, Program, Protocol, TrafficMatch};
 
 /// Everything that a program says, one fact per line.
 pub fn describe(program: &Program) -> String {
@@ -30,6 +31,9 @@ pub fn dangling(program: &Program) -> Vec<String> {
             Role::Host(host) => devices_dangling(namespace, &host.devices, &mut dangling),
             Role::NatGateway(nat) => {
                 devices_dangling(namespace, std::slice::from_ref(&nat.device), &mut dangling);
+            }
+            Role::NetworkBalancer(balancer) => {
+                devices_dangling(namespace, std::slice::from_ref(&balancer.device), &mut dangling);
             }
             Role::Internet(internet) => {
                 for (address, interface) in &internet.routes {
@@ -131,6 +135,7 @@ impl Page {
             Role::Router(_) => "router",
             Role::Host(_) => "host",
             Role::NatGateway(_) => "NAT gateway",
+            Role::NetworkBalancer(_) => "network balancer",
             Role::Internet(_) => "internet",
         };
         self.line(0, format_args!("{kind} {}", namespace.name));
@@ -146,7 +151,44 @@ impl Page {
                 self.device(&nat.device);
                 self.line(1, format_args!("idle {} s", nat.idle_seconds));
             }
+            Role::NetworkBalancer(balancer) => self.balancer(balancer),
             Role::Internet(internet) => self.internet(internet),
+        }
+    }
+
+    fn balancer(&mut self, balancer: &NetworkBalancer) {
+        self.device(&balancer.device);
+        if balancer.transparent {
+            self.line(1, "transparent");
+        }
+        for (at, listener) in &balancer.listeners {
+            let forward = match &listener.action {
+                ListenerAction::Local => None,
+                ListenerAction::Forward(forward) => Some(forward),
+            };
+            let at = format!("{} {}", Protocol::from(at.protocol), at.port);
+            let Some(forward) = forward else {
+                self.line(1, format_args!("listener {at} {} local", listener.origin));
+                continue;
+            };
+            let hash = match forward.hash {
+                FlowHash::Flow => "by flow",
+                FlowHash::Source => "by source",
+            };
+            let client = if forward.preserve_client_ip { "client seen" } else { "client hidden" };
+            let ends = if forward.ends_unlisted { " ends unlisted" } else { "" };
+            let idle = forward.idle_seconds;
+            let how = format!("{hash} {client} idle {idle} s{ends}");
+            self.line(1, format_args!("listener {at} {} {how}", listener.origin));
+            for target in &forward.targets {
+                self.line(2, format_args!("target {} {}", target.socket(), target.origin));
+            }
+            for target in &forward.draining {
+                self.line(2, format_args!("draining {target}"));
+            }
+            for target in &forward.severed {
+                self.line(2, format_args!("severed {target}"));
+            }
         }
     }
 
@@ -261,7 +303,9 @@ fn eni_text(eni: &Eni) -> String {
     };
     let addresses = list(&eni.addresses);
     let untracked = untracked(eni.untracked);
-    format!("{} of {} in {} {addresses} {check} {gate} {untracked}", eni.origin, eni.owner, eni.subnet.0)
+    let returns = eni.returns.map(|mark| format!(" returns {}", mark.number())).unwrap_or_default();
+    let what = format!("{} of {} in {}", eni.origin, eni.owner, eni.subnet.0);
+    format!("{what} {addresses} {check} {gate} {untracked}{returns}")
 }
 
 fn untracked(untracked: Untracked) -> String {

@@ -5,11 +5,12 @@
 //! the translation.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
 
 use crate::invalidate::Purge;
-use crate::{Packet, Transport};
+use crate::program::ReturnMark;
+use crate::{Connection, Packet, Transport};
 
 /// The tracked connections of one namespace.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,16 @@ struct Entry {
     initiator_untracked: bool,
     /// Whether the responder's ingress gate leaves the flow untracked.
     responder_untracked: bool,
+    /// In a router: the load balancer that the answers go back to.
+    returns: Option<ReturnMark>,
+    /// Whether a process of the namespace sent the first packet.
+    own: bool,
+}
+
+impl Entry {
+    fn connection(&self) -> Connection {
+        Connection { original: self.original, reply: self.reply, returns: self.returns }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,16 +148,16 @@ impl Table {
         }
     }
 
-    /// The original and the reply tuple of each flow, the oldest first.
-    pub(super) fn tuples(&self) -> impl Iterator<Item = (Packet, Packet)> {
-        self.entries.values().map(|entry| (entry.original, entry.reply))
+    /// Each flow, the oldest first.
+    pub(super) fn connections(&self) -> impl Iterator<Item = Connection> {
+        self.entries.values().map(Entry::connection)
     }
 
     /// Ends connections.
     pub(super) fn purge(&mut self, purges: &[Purge]) {
         let tuples = &mut self.tuples;
         self.entries.retain(|_, entry| {
-            let ended = purges.iter().any(|purge| purge.ends(entry.original, entry.reply));
+            let ended = purges.iter().any(|purge| purge.ends(&entry.connection()));
             if ended {
                 tuples.remove(&entry.original);
                 tuples.remove(&entry.reply);
@@ -170,6 +181,8 @@ impl Tracking {
             answered: false,
             initiator_untracked: false,
             responder_untracked: false,
+            returns: None,
+            own: false,
         };
         let valid = !matches!(packet.transport, Transport::Echo { reply: true, .. });
         Tracking { slot: None, entry, direction: Direction::Original, valid }
@@ -195,6 +208,47 @@ impl Tracking {
         self.direction == Direction::Reply
     }
 
+    /// Whether a process of the namespace began the flow.
+    pub(super) fn is_own(&self) -> bool {
+        self.entry.own
+    }
+
+    /// A process of the namespace sends the packet.
+    pub(super) fn begin(&mut self) {
+        if self.is_first() {
+            self.entry.own = true;
+        }
+    }
+
+    /// The load balancer that answers go back to.
+    pub(super) fn returns(&self) -> Option<ReturnMark> {
+        self.entry.returns
+    }
+
+    /// Decides that answers go back to a load balancer. Only for a first packet.
+    pub(super) fn return_to(&mut self, mark: ReturnMark) {
+        if self.is_first() {
+            self.entry.returns = Some(mark);
+        }
+    }
+
+    /// What the flow's initiator sends.
+    pub(super) fn asked(&self) -> Packet {
+        self.entry.original
+    }
+
+    /// Whether the flow goes on under its initiator's address.
+    pub(super) fn keeps_source(&self) -> bool {
+        self.entry.original.source == self.entry.reply.destination
+    }
+
+    /// Whether the destination was translated by the flow's first packet.
+    pub(super) fn is_redirected(&self) -> bool {
+        let (asked, sent) = (self.entry.original, self.entry.reply.reply());
+        (asked.destination, asked.transport.destination_port())
+            != (sent.destination, sent.transport.destination_port())
+    }
+
     /// Whether the flow is untracked at this end of the packet.
     pub(super) fn is_untracked(&self, end: End) -> bool {
         match self.role(end) {
@@ -214,6 +268,19 @@ impl Tracking {
     pub(super) fn translate_destination(&mut self, to: Ipv4Addr) {
         if self.is_first() {
             self.entry.reply.source = to;
+        }
+    }
+
+    /// Decides that the flow goes to another address and port. Only for a first packet.
+    pub(super) fn redirect(&mut self, to: SocketAddrV4) {
+        if self.is_first() {
+            let sent = self.entry.reply.reply();
+            let transport = match sent.transport {
+                Transport::Tcp(from, _) => Transport::Tcp(from, to.port()),
+                Transport::Udp(from, _) => Transport::Udp(from, to.port()),
+                portless => portless,
+            };
+            self.entry.reply = Packet { destination: *to.ip(), transport, ..sent }.reply();
         }
     }
 

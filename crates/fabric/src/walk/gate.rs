@@ -66,10 +66,11 @@ fn rules_of(group: &SecurityGroup, way: Way) -> &[GroupRule] {
 fn is_peer(router: &Router, peer: &Peer, other: Other<'_>) -> bool {
     match peer {
         Peer::Cidr(cidr) => cidr.contains(other.address),
-        Peer::Group(id) => router
-            .groups
-            .get(id)
-            .is_some_and(|group| group.members.contains(&(other.interface.clone(), other.address))),
+        Peer::Group(id) => {
+            let relays = || router.enis.get(other.interface).is_some_and(|eni| eni.relays_for(id));
+            let member = (other.interface.clone(), other.address);
+            router.groups.get(id).is_some_and(|group| group.members.contains(&member) || relays())
+        }
     }
 }
 

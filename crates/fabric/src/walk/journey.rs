@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::conntrack::Table;
-use super::{node, router};
+use super::{balancer, node, router};
 use crate::program::{Device, Endpoint, NamespaceProgram, Role};
 use crate::{Disposition, Flow, Hop, InterfaceName, NamespaceName, Packet, Program, Stage, Trace};
 
-/// How many namespaces a packet may enter. The longest sensible way, from behind a NAT gateway to an Elastic IP of
-/// another VPC, enters 6.
+/// How many namespaces a packet may enter. The longest sensible way, from behind a NAT gateway to the Elastic IP of a load
+/// balancer in another VPC, enters 8.
 const MAX_CROSSINGS: usize = 32;
 
 /// Where a namespace sends a packet next. The error is not a failure: it is where the packet ended.
@@ -55,6 +55,7 @@ impl<'a> Journey<'a> {
             Role::Router(router) => router::depart(self, sender, router),
             Role::Host(host) => node::depart(self, sender, host),
             Role::NatGateway(nat) => node::depart_gateway(self, sender, nat),
+            Role::NetworkBalancer(balancer) => balancer::depart(self, sender, balancer),
             Role::Internet(internet) => node::depart_internet(self, sender, internet),
         }
     }
@@ -71,6 +72,7 @@ impl<'a> Journey<'a> {
             Role::Router(router) => router::forward(self, receiver, router, interface),
             Role::Host(host) => Err(node::receive(self, receiver, host, interface)),
             Role::NatGateway(nat) => node::translate(self, receiver, nat),
+            Role::NetworkBalancer(balancer) => balancer::receive(self, receiver, balancer, interface),
             Role::Internet(internet) => node::carry(self, receiver, internet),
         }
     }

@@ -5,8 +5,8 @@ use super::journey::{Crossing, Journey, cross, owns};
 use crate::program::{Device, Host, Internet, NamespaceProgram, NatGateway};
 use crate::{Disposition, Hop, InterfaceName, Packet, Stage, Transport};
 
-/// The source ports and echo identifiers that a NAT gateway uses ("NAT gateway basics" in the VPC guide).
-const NAT_PORTS: Ports = Ports::Within(1024..=u16::MAX);
+/// The source ports and echo identifiers that a NAT gateway uses, or a load balancer that does not keep its clients' ports ("NAT gateway basics" in the VPC guide).
+pub(super) const NAT_PORTS: Ports = Ports::Within(1024..=u16::MAX);
 
 /// A process of an instance or a resolver endpoint sends.
 pub(super) fn depart(journey: &mut Journey<'_>, sender: &NamespaceProgram, host: &Host) -> Crossing {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::conntrack::{End, Ports, Tracking};
 use super::gate::{self, Other, Way};
 use super::journey::{Crossing, Journey, cross};
-use crate::program::{Eni, Gate, InternetPort, Mark, NamespaceProgram, RouteTarget, Router};
+use crate::program::{Eni, Gate, InternetPort, Mark, NamespaceProgram, ReturnMark, RouteTarget, Router};
 use crate::trace::LOCAL;
 use crate::{Disposition, Hop, InterfaceName, Origin, Packet, Stage};
 
@@ -110,6 +110,7 @@ struct Pass<'j, 'a> {
 
 impl<'a> Pass<'_, 'a> {
     fn run(mut self) -> Crossing {
+        self.remember_balancer();
         self.translate_before_routing()?;
         self.answer_service()?;
         let to = self.route()?;
@@ -126,6 +127,16 @@ impl<'a> Pass<'_, 'a> {
 
     fn deny<T>(&mut self, hop: Hop, disposition: Disposition) -> Result<T, Disposition> {
         Err(self.journey.end(hop.denied(), disposition))
+    }
+
+    /// A flow that a load balancer sends on under its client's address: its answers go back there.
+    fn remember_balancer(&mut self) {
+        if let Port::Eni(_, eni) = self.from
+            && let Some(mark) = eni.returns
+            && !eni.addresses.contains(&self.journey.packet.source)
+        {
+            self.tracking.return_to(mark);
+        }
     }
 
     /// Public to private for what comes from the internet; for answers, whatever their flow's first packet decided.
@@ -165,6 +176,9 @@ impl<'a> Pass<'_, 'a> {
     fn route(&mut self) -> Result<Port<'a>, Disposition> {
         let router = self.router;
         let destination = self.journey.packet.destination;
+        if let Some(mark) = self.tracking.returns().filter(|_| self.tracking.is_reply()) {
+            return self.go_back(mark);
+        }
         let hop = self.hop(Stage::Route);
         let Some(mark) = self.from.subnet() else {
             let Some((interface, eni)) = owner(router, destination) else {
@@ -203,6 +217,15 @@ impl<'a> Pass<'_, 'a> {
         };
         self.journey.record(hop);
         Ok(to)
+    }
+
+    /// Into the ENI of the load balancer that the flow came from.
+    fn go_back(&mut self, mark: ReturnMark) -> Result<Port<'a>, Disposition> {
+        let hop = self.hop(Stage::Return);
+        let marked = self.router.enis.iter().find(|(_, eni)| eni.returns == Some(mark));
+        let Some((interface, eni)) = marked else { return self.deny(hop, Disposition::Blackhole) };
+        self.journey.record(hop.by(&eni.origin).to(&Arc::from(eni.owner.as_str())));
+        Ok(Port::Eni(interface, eni))
     }
 
     fn ask_acls(&mut self, to: Port<'a>) -> Result<(), Disposition> {

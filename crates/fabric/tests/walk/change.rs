@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 
 use enishi_fabric::program::{NamespaceProgram, Role};
-use enishi_fabric::{Disposition, NamespaceName, Packet, Purge, Transport, consistent, invalidate};
+use enishi_fabric::{
+    Connection, Disposition, NamespaceName, Packet, Purge, Transport, consistent, invalidate,
+};
 
 use crate::world::{INTERNET, World, assert_printed, converse, send};
 
@@ -192,6 +194,10 @@ fn tcp(source: [u8; 4], from: u16, destination: [u8; 4], to: u16) -> Packet {
     Packet { source: source.into(), destination: destination.into(), transport: Transport::Tcp(from, to) }
 }
 
+fn connection(original: Packet, reply: Packet) -> Connection {
+    Connection { original, reply, returns: None }
+}
+
 #[test]
 fn tuples_of_a_router() {
     let program = web().program();
@@ -206,7 +212,7 @@ fn tuples_of_a_router() {
         (tcp([10, 0, 2, 10], 5000, internet, 443), tcp(internet, 443, [10, 0, 2, 10], 5000)),
     ];
     for (original, reply) in good {
-        assert!(consistent(router, original, reply), "{original} / {reply}");
+        assert!(consistent(router, &connection(original, reply)), "{original} / {reply}");
     }
     let bad = [
         (tcp([10, 0, 1, 99], 5000, web, 80), tcp(web, 80, [10, 0, 1, 99], 5000)),
@@ -216,7 +222,7 @@ fn tuples_of_a_router() {
         (tcp(internet, 5000, [198, 18, 0, 99], 80), tcp(web, 80, internet, 5000)),
     ];
     for (original, reply) in bad {
-        assert!(!consistent(router, original, reply), "{original} / {reply}");
+        assert!(!consistent(router, &connection(original, reply)), "{original} / {reply}");
     }
 }
 
@@ -227,7 +233,7 @@ fn tuples_of_a_nat_gateway() {
     assert!(matches!(nat.role, Role::NatGateway(_)));
     let (inside, internet) = ([10, 0, 2, 10], INTERNET.octets());
     let out = tcp(inside, 5000, internet, 443);
-    assert!(consistent(nat, out, tcp(internet, 443, [10, 0, 1, 5], 1024)));
-    assert!(!consistent(nat, out, tcp(internet, 443, [10, 0, 1, 6], 1024)));
-    assert!(!consistent(nat, out, out.reply()));
+    assert!(consistent(nat, &connection(out, tcp(internet, 443, [10, 0, 1, 5], 1024))));
+    assert!(!consistent(nat, &connection(out, tcp(internet, 443, [10, 0, 1, 6], 1024))));
+    assert!(!consistent(nat, &connection(out, out.reply())));
 }

@@ -168,8 +168,8 @@ const MOVING: &str = "eip eipalloc-a1";
 
 fn all_consistent(network: &Network) -> Result<(), TestCaseError> {
     for (name, program) in &network.program().namespaces {
-        for (original, reply) in network.connections(name) {
-            prop_assert!(consistent(program, original, reply), "{name}: {original} / {reply}");
+        for connection in network.connections(name) {
+            prop_assert!(consistent(program, &connection), "{name}: {connection:?}");
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What programs mean: verdicts written by hand, one file per theme, and properties over random programs.
 
 mod acls;
+mod balancer;
 mod change;
 mod coherent;
 mod groups;

@@ -2,13 +2,13 @@
 //! do not fit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use enishi_fabric::program::*;
 use enishi_fabric::{
-    Cidr, Disposition, Flow, IcmpMatch, InterfaceName, Mac, NamespaceName, Network, Origin, Packet,
-    PortRange, Program, TrafficMatch, Transport, Verdict, consistent, invalidate, walk,
+    Cidr, Connection, Disposition, Flow, IcmpMatch, InterfaceName, Mac, NamespaceName, Network, Origin,
+    Packet, PortRange, Program, TrafficMatch, Transport, Verdict, consistent, invalidate, walk,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -111,8 +111,9 @@ fn eni() -> impl Strategy<Value = Eni> {
         egress_tcp: egress,
         egress_udp: egress,
     });
-    (origin(), namespace_name(), mark(), vec(address(), 0..3), any::<bool>(), gate, untracked).prop_map(
-        |(origin, owner, subnet, addresses, source_dest_check, gate, untracked)| Eni {
+    let returns = option::of((1..3u32).prop_map(|mark| ReturnMark::new(mark).expect("in range")));
+    (origin(), namespace_name(), mark(), vec(address(), 0..3), any::<bool>(), gate, untracked, returns)
+        .prop_map(|(origin, owner, subnet, addresses, source_dest_check, gate, untracked, returns)| Eni {
             origin,
             owner,
             subnet,
@@ -120,8 +121,8 @@ fn eni() -> impl Strategy<Value = Eni> {
             source_dest_check,
             gate,
             untracked,
-        },
-    )
+            returns,
+        })
 }
 
 fn route() -> impl Strategy<Value = Route> {
@@ -225,12 +226,49 @@ fn internet() -> impl Strategy<Value = Internet> {
     )
 }
 
+fn balanced() -> impl Strategy<Value = BalancedProtocol> {
+    select(vec![BalancedProtocol::Tcp, BalancedProtocol::Udp])
+}
+
+fn forward() -> impl Strategy<Value = Forward> {
+    let target = (origin(), address(), port()).prop_map(|(origin, address, port)| BalancerTarget {
+        origin,
+        address,
+        port,
+    });
+    let socket = || (address(), port()).prop_map(|(address, port)| SocketAddrV4::new(address, port));
+    let hash = select(vec![FlowHash::Flow, FlowHash::Source]);
+    let flags = any::<(bool, bool)>();
+    (vec(target, 0..3), hash, flags, btree_set(socket(), 0..2), btree_set(socket(), 0..2)).prop_map(
+        |(targets, hash, (preserve_client_ip, ends_unlisted), draining, severed)| Forward {
+            targets,
+            hash,
+            preserve_client_ip,
+            idle_seconds: 350,
+            draining,
+            severed,
+            ends_unlisted,
+        },
+    )
+}
+
+fn balancer() -> impl Strategy<Value = NetworkBalancer> {
+    let action =
+        prop_oneof![1 => Just(ListenerAction::Local), 3 => forward().prop_map(ListenerAction::Forward)];
+    let key = (balanced(), port()).prop_map(|(protocol, port)| ListenerPort { protocol, port });
+    let listener = (origin(), action).prop_map(|(origin, action)| Listener { origin, action });
+    (origin(), device(), btree_map(key, listener, 0..4), any::<bool>()).prop_map(
+        |(origin, device, listeners, transparent)| NetworkBalancer { origin, device, listeners, transparent },
+    )
+}
+
 fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
         3 => router().prop_map(Role::Router),
         1 => (origin(), vec(device(), 0..3)).prop_map(|(origin, devices)| Role::Host(Host { origin, devices, resolver_endpoint: None })),
         1 => (origin(), device())
             .prop_map(|(origin, device)| Role::NatGateway(NatGateway { origin, device, idle_seconds: 350 })),
+        1 => balancer().prop_map(Role::NetworkBalancer),
         1 => internet().prop_map(Role::Internet),
     ]
 }
@@ -291,10 +329,10 @@ proptest! {
 
     /// A program that does not change ends nothing, and what it ends it names once, in order.
     #[test]
-    fn invalidation_is_total(old in program(), new in program(), packet in packet(), reply in packet()) {
+    fn invalidation_is_total(old in program(), new in program(), original in packet(), reply in packet()) {
         for (name, old) in &old.namespaces {
             prop_assert_eq!(invalidate(old, old), vec![]);
-            consistent(old, packet, reply);
+            consistent(old, &Connection { original, reply, returns: None });
             if let Some(new) = new.namespaces.get(name) {
                 prop_assert!(invalidate(old, new).is_sorted_by(|a, b| a < b));
             }

@@ -7,14 +7,17 @@
 //! subnet ID VPC CIDR TABLE ACL   group ID VPC                    in|out GROUP RULE TRAFFIC PEER
 //! host ID SUBNET ADDRESS[,ADDRESS] GROUP[,GROUP] [forwards]      nat ID SUBNET ADDRESS
 //! eip ID PUBLIC PRIVATE VPC
+//! nlb ID SUBNET ADDRESS GROUP[,GROUP]|- [transparent]
+//! listener NLB tcp/PORT|udp/PORT local
+//! listener NLB tcp/PORT|udp/PORT TARGET[,TARGET]|- [hide] [sticky] [ends] [drain=TARGET] [sever=TARGET]
 //! ```
 //!
 //! Targets are `igw`, `blackhole`, a host or a NAT gateway. TRAFFIC is `all`, `tcp`, `udp`, `icmp`, `tcp/80`,
 //! `udp/53-54`, `proto/47`. Every table has the local routes of its VPC, and the ACL `open` allows everything. A host that
-//! is named twice has two devices.
+//! is named twice has two devices. The TARGET of a load balancer is `ADDRESS:PORT`; it sees the client unless `hide`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use enishi_fabric::program::*;
@@ -111,6 +114,7 @@ pub fn flow(program: &Program, text: &str) -> Flow {
     let source = source.unwrap_or_else(|| match &program.namespaces[&from].role {
         Role::Host(host) => host.devices[0].addresses[0],
         Role::NatGateway(nat) => nat.device.addresses[0],
+        Role::NetworkBalancer(balancer) => balancer.device.addresses[0],
         Role::Internet(internet) => internet.address,
         Role::Router(_) => panic!("{sender} needs a source"),
     });
@@ -131,6 +135,10 @@ fn words(line: &str) -> Vec<&str> {
 
 fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap_or_else(|_| panic!("not an address: {text}"))
+}
+
+fn socket(text: &str) -> SocketAddrV4 {
+    text.parse().unwrap_or_else(|_| panic!("not an address and port: {text}"))
 }
 
 fn cidr(text: &str) -> Cidr {
@@ -297,6 +305,11 @@ impl Build {
                 self.node(id, subnet, addresses, gate, check);
             }
             ["nat", id, subnet, address] => self.node(id, subnet, address, Gate::Open, false),
+            ["nlb", id, subnet, address, groups, ref options @ ..] => {
+                let listed = || Gate::Groups(groups.split(',').map(Arc::from).collect());
+                self.node(id, subnet, address, if groups == "-" { Gate::Open } else { listed() }, false);
+                self.balancer(id, options.contains(&"transparent"));
+            }
             ["eip", id, public, private, vpc] => {
                 let mapping = PublicAddress { address: address(public), origin: Origin::resource(id) };
                 let port = self.router(vpc).internet.as_mut().unwrap_or_else(|| panic!("{vpc} has no igw"));
@@ -332,6 +345,7 @@ impl Build {
             source_dest_check: check,
             gate,
             untracked: Untracked::default(),
+            returns: None,
         };
         router.enis.insert(port.clone(), eni);
         let eth = InterfaceName::device(n);
@@ -360,8 +374,57 @@ impl Build {
         }
     }
 
-    /// Routes lead to nodes, so they come last.
+    /// Makes a load balancer of a node.
+    fn balancer(&mut self, id: &str, transparent: bool) {
+        let name = NamespaceName::new(id);
+        let (vpc, port) = self.ports[id].clone();
+        let router = self.router(&vpc);
+        let marks = router.enis.values().filter(|eni| eni.returns.is_some()).count() as u32;
+        router.enis.get_mut(&port).unwrap().returns = Some(ReturnMark::new(marks + 1).unwrap());
+        let node = self.nodes.get_mut(&name).unwrap();
+        let device = match &node.role {
+            Role::Host(host) => host.devices[0].clone(),
+            Role::NatGateway(nat) => nat.device.clone(),
+            _ => panic!("{id} is there already"),
+        };
+        let listeners = BTreeMap::new();
+        let origin = Origin::resource(id);
+        node.role = Role::NetworkBalancer(NetworkBalancer { origin, device, listeners, transparent });
+    }
+
+    fn listener(&mut self, id: &str, port: &str, targets: &str, options: &[&str]) {
+        let (protocol, number) = port.split_once('/').expect("tcp/PORT or udp/PORT");
+        let protocol = if protocol == "tcp" { BalancedProtocol::Tcp } else { BalancedProtocol::Udp };
+        let sockets = |start: &str| -> BTreeSet<SocketAddrV4> {
+            options.iter().filter_map(|option| option.strip_prefix(start)).map(socket).collect()
+        };
+        let target = |text: &str| {
+            let (to, origin) = (socket(text), Origin::rule("tg-1", text));
+            BalancerTarget { origin, address: *to.ip(), port: to.port() }
+        };
+        let action = match targets {
+            "local" => ListenerAction::Local,
+            _ => ListenerAction::Forward(Forward {
+                targets: targets.split(',').filter(|text| *text != "-").map(target).collect(),
+                hash: if options.contains(&"sticky") { FlowHash::Source } else { FlowHash::Flow },
+                preserve_client_ip: !options.contains(&"hide"),
+                idle_seconds: if protocol == BalancedProtocol::Tcp { 350 } else { 120 },
+                draining: sockets("drain="),
+                severed: sockets("sever="),
+                ends_unlisted: options.contains(&"ends"),
+            }),
+        };
+        let node = self.nodes.get_mut(&NamespaceName::new(id)).unwrap_or_else(|| panic!("no {id}"));
+        let Role::NetworkBalancer(balancer) = &mut node.role else { panic!("{id} is no load balancer") };
+        let listener = Listener { origin: Origin::rule(id, port), action };
+        balancer.listeners.insert(ListenerPort { protocol, port: number.parse().unwrap() }, listener);
+    }
+
+    /// Routes lead to nodes, and listeners belong to some, so they come last.
     fn routes(&mut self, line: &str) {
+        if let ["listener", id, port, targets, ref options @ ..] = words(line)[..] {
+            self.listener(id, port, targets, options);
+        }
         let ["table", id, _, ref routes @ ..] = words(line)[..] else { return };
         let number = self.tables[id];
         for route in routes {

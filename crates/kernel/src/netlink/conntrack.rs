@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use enishi_fabric::{Packet, Transport};
 use nix::errno::Errno;
 
-use super::message::{Attributes, Message, Received};
+use super::message::{Attributes, Message, Received, net_number};
 use super::socket::Socket;
 
 const GET: u16 = 1 << 8 | 1;
@@ -16,6 +16,7 @@ const HEADER: [u8; FIXED] = [2, 0, 0, 0];
 
 const ORIGINAL: u16 = 1;
 const REPLY: u16 = 2;
+const MARK: u16 = 8;
 const IDENTITY: u16 = 12;
 const ZONE: u16 = 18;
 const TUPLE_ADDRESSES: u16 = 1;
@@ -34,14 +35,15 @@ const UDP: u8 = 17;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
 
-/// Forgets every connection for which `ends` says so of its original and its reply tuple. Returns how many.
-pub(crate) fn forget(socket: &mut Socket, ends: impl Fn(Packet, Packet) -> bool) -> io::Result<usize> {
+/// Forgets every connection for which `ends` says so of its original tuple, its reply tuple and its mark. Returns how many.
+pub(crate) fn forget(socket: &mut Socket, ends: impl Fn(Packet, Packet, u32) -> bool) -> io::Result<usize> {
     let request = Message::new(GET, 0).fixed(&HEADER);
     let mut deletions: Vec<Message> = socket.dump(request, Vec::new, |deletions, entry| {
         let attributes = entry.attributes(FIXED);
         let tuple = |kind| attributes.find_kind(kind).and_then(|bytes| parse_tuple(Attributes(bytes)));
+        let mark = attributes.find_kind(MARK).and_then(net_number).unwrap_or(0);
         if let (Some(original), Some(reply)) = (tuple(ORIGINAL), tuple(REPLY))
-            && ends(original, reply)
+            && ends(original, reply, mark)
         {
             deletions.push(delete(entry));
         }

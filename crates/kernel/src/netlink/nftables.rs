@@ -207,8 +207,9 @@ pub(crate) fn add_set(name: &str, set: &Set, id: u32) -> Message {
     match set.data {
         DataKind::Member => {}
         DataKind::Verdict => message.net32(SET_DATA_TYPE, VERDICT_TYPE),
-        DataKind::Mark => typed_data(&mut message, Kind::Mark),
-        DataKind::Address => typed_data(&mut message, Kind::Address),
+        DataKind::Mark => typed_data(&mut message, &[Kind::Mark]),
+        DataKind::Address => typed_data(&mut message, &[Kind::Address]),
+        DataKind::Socket => typed_data(&mut message, &SOCKET),
     }
     message.net32(SET_ID, id);
     message.attribute(SET_USERDATA, &byte_orders(set));
@@ -240,9 +241,9 @@ fn key_length(key: &[Kind]) -> u32 {
     }
 }
 
-fn typed_data(message: &mut Message, kind: Kind) {
-    message.net32(SET_DATA_TYPE, key_type(&[kind]));
-    message.net32(SET_DATA_LENGTH, lower::length(kind));
+fn typed_data(message: &mut Message, kinds: &[Kind]) {
+    message.net32(SET_DATA_TYPE, key_type(kinds));
+    message.net32(SET_DATA_LENGTH, key_length(kinds));
 }
 
 /// Deletes a set that nothing refers to.
@@ -307,6 +308,11 @@ fn append_data(element: &mut Message, data: &Data) {
         }
         Data::Address(address) => {
             element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, &address.octets()))
+        }
+        Data::Socket(socket) => {
+            let [high, low] = socket.port().to_be_bytes();
+            let value = [socket.ip().octets(), [high, low, 0, 0]];
+            element.nest(ELEMENT_DATA, |data| data.attribute(DATA_VALUE, value.as_flattened()));
         }
     }
 }
@@ -486,6 +492,8 @@ const HOOKS: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Ou
 const KINDS: [ChainKind; 3] = [ChainKind::Filter, ChainKind::Nat, ChainKind::Route];
 /// Kinds that `nft` tells apart; a byte is taken for a protocol and an index for a mark.
 const KEY_KINDS: [Kind; 5] = [Kind::Interface, Kind::Mark, Kind::Address, Kind::Protocol, Kind::Port];
+/// The parts of [`DataKind::Socket`].
+const SOCKET: [Kind; 2] = [Kind::Address, Kind::Port];
 const TYPE_BITS: u32 = 6;
 const TYPE_MASK: u32 = (1 << TYPE_BITS) - 1;
 

@@ -2,7 +2,7 @@
 //! does not fit its set is refused here (the kernel compares lengths only, and would match garbage).
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use enishi_fabric::{Cidr, InterfaceName, PortRange};
@@ -103,6 +103,9 @@ pub enum Clause {
     SetTrackMark(MarkSource),
     /// Rewrites the destination, and the port if given.
     DestinationNat(NatAddress, Option<u16>),
+    /// Rewrites destination and port to what a map from index to address and port says, asked with a hash of these fields
+    /// scaled down to a number: fields, number, map.
+    Spread(Vec<Field>, u32, Arc<str>),
     /// Rewrites the source, to ports of this range if given.
     SourceNat(NatAddress, Option<PortRange>),
     /// Ends or continues elsewhere.
@@ -144,7 +147,7 @@ pub enum Field {
     TcpFlags,
     /// Connection state as bits: [`Field::INVALID`], [`Field::ESTABLISHED`], [`Field::RELATED`], [`Field::NEW`].
     TrackState,
-    /// Connection status as bits: [`Field::SOURCE_TRANSLATED`], [`Field::DESTINATION_TRANSLATED`].
+    /// Connection status as bits: [`Field::CONFIRMED`], [`Field::SOURCE_TRANSLATED`], [`Field::DESTINATION_TRANSLATED`].
     TrackStatus,
     /// 0 in the direction of the connection's first packet, 1 in the other.
     TrackDirection,
@@ -159,6 +162,8 @@ impl Field {
     pub const RELATED: u32 = 4;
     /// Bit of [`Field::TrackState`]: of a connection that has seen packets one way only.
     pub const NEW: u32 = 8;
+    /// Bit of [`Field::TrackStatus`]: an earlier packet of the connection left the namespace (`IPS_CONFIRMED`).
+    pub const CONFIRMED: u32 = 8;
     /// Bit of [`Field::TrackStatus`]: the source is translated (`IPS_SRC_NAT`).
     pub const SOURCE_TRANSLATED: u32 = 16;
     /// Bit of [`Field::TrackStatus`]: the destination is translated (`IPS_DST_NAT`).
@@ -366,6 +371,8 @@ pub enum DataKind {
     Mark,
     /// An address.
     Address,
+    /// An address and a port.
+    Socket,
 }
 
 /// What an element maps to.
@@ -379,6 +386,8 @@ pub enum Data {
     Mark(u32),
     /// An address.
     Address(Ipv4Addr),
+    /// An address and a port.
+    Socket(SocketAddrV4),
 }
 
 impl Data {
@@ -389,6 +398,7 @@ impl Data {
             Data::Verdict(_) => DataKind::Verdict,
             Data::Mark(_) => DataKind::Mark,
             Data::Address(_) => DataKind::Address,
+            Data::Socket(_) => DataKind::Socket,
         }
     }
 }
@@ -497,17 +507,15 @@ impl Table {
             MarkSource::Map(key, map) => lookup(key, map, DataKind::Mark),
             MarkSource::Computed(field, mask, bits) => Ok(field.kind() == Kind::Mark && mask & bits == 0),
         };
+        let spread = |key: &[Field], modulus: u32, map: &Arc<str>, data: DataKind| {
+            let missing = || TableError::NoSet { chain: chain.clone(), set: map.clone() };
+            let set = self.sets.get(map).ok_or_else(missing)?;
+            Ok(!key.is_empty() && modulus > 0 && set.data == data && set.key == [Kind::Index])
+        };
         let nat = |address: &NatAddress| match address {
             NatAddress::Fixed(_) => Ok(true),
             NatAddress::Map(key, map) => lookup(key, map, DataKind::Address),
-            NatAddress::Spread(key, modulus, map) => {
-                let missing = || TableError::NoSet { chain: chain.clone(), set: map.clone() };
-                let set = self.sets.get(map).ok_or_else(missing)?;
-                Ok(!key.is_empty()
-                    && *modulus > 0
-                    && set.data == DataKind::Address
-                    && set.key == [Kind::Index])
-            }
+            NatAddress::Spread(key, modulus, map) => spread(key, *modulus, map, DataKind::Address),
         };
         let fits = match clause {
             Clause::Is(field, value) | Clause::Not(field, value) => value.kind() == field.kind(),
@@ -518,6 +526,7 @@ impl Table {
             Clause::Look(key, map) => lookup(key, map, DataKind::Verdict)?,
             Clause::SetMark(source) | Clause::SetTrackMark(source) => mark(source)?,
             Clause::DestinationNat(address, _) | Clause::SourceNat(address, _) => nat(address)?,
+            Clause::Spread(key, modulus, map) => spread(key, *modulus, map, DataKind::Socket)?,
             Clause::Then(verdict) => return self.check_verdict(chain, verdict),
             Clause::Reject(_) | Clause::Count | Clause::NoTrack => true,
         };

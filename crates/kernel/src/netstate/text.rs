@@ -106,6 +106,7 @@ impl Display for Table {
                 DataKind::Verdict => write!(f, " : verdict")?,
                 DataKind::Mark => write!(f, " : mark")?,
                 DataKind::Address => write!(f, " : ipv4_addr")?,
+                DataKind::Socket => write!(f, " : ipv4_addr . inet_service")?,
             }
             writeln!(f)?;
             if set.interval {
@@ -118,6 +119,7 @@ impl Display for Table {
                     Data::Verdict(verdict) => writeln!(f, " : {verdict}")?,
                     Data::Mark(mark) => writeln!(f, " : {mark:#x}")?,
                     Data::Address(address) => writeln!(f, " : {address}")?,
+                    Data::Socket(socket) => writeln!(f, " : {} . {}", socket.ip(), socket.port())?,
                 }
             }
             writeln!(f, "\t}}")?;
@@ -178,6 +180,9 @@ impl Display for Clause {
             Clause::SetTrackMark(source) => write!(f, "ct mark set {source}"),
             Clause::DestinationNat(address, None) => write!(f, "dnat to {address}"),
             Clause::DestinationNat(address, Some(port)) => write!(f, "dnat to {address}:{port}"),
+            Clause::Spread(key, modulus, map) => {
+                write!(f, "dnat to jhash {} mod {modulus} map @{map}", joined(key, " . "))
+            }
             Clause::SourceNat(address, None) => write!(f, "snat to {address}"),
             Clause::SourceNat(address, Some(ports)) => write!(f, "snat to {address}:{ports}"),
             Clause::Then(verdict) => verdict.fmt(f),

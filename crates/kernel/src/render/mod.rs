@@ -6,13 +6,14 @@
 mod host;
 mod internet;
 mod nat_gateway;
+mod network_balancer;
 mod router;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use enishi_fabric::program::{Interface, NamespaceProgram, Role};
-use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, PortRange, Protocol, TrafficMatch};
+use enishi_fabric::{Cidr, Connection, IcmpMatch, InterfaceName, Packet, PortRange, Protocol, TrafficMatch};
 
 use crate::netstate::loopback;
 use crate::netstate::{
@@ -24,6 +25,7 @@ pub fn state(program: &NamespaceProgram) -> NetState {
     let filter = match &program.role {
         Role::Router(router) => Some(Arc::new(router::table(router))),
         Role::NatGateway(gateway) => Some(Arc::new(nat_gateway::table(gateway))),
+        Role::NetworkBalancer(balancer) => Some(Arc::new(network_balancer::table(balancer))),
         Role::Host(_) | Role::Internet(_) => None,
     };
     NetState { network: Arc::new(network(program)), filter }
@@ -45,6 +47,17 @@ pub fn update(old: &NamespaceProgram, old_state: &NetState, new: &NamespaceProgr
     }
 }
 
+/// What a tracked connection means that the kernel has with these tuples and this mark.
+pub(crate) fn connection(
+    program: &NamespaceProgram,
+    original: Packet,
+    reply: Packet,
+    mark: u32,
+) -> Connection {
+    let returns = matches!(program.role, Role::Router(_)).then(|| router::returns(mark)).flatten();
+    Connection { original, reply, returns }
+}
+
 fn network(program: &NamespaceProgram) -> Network {
     let mut state = Network::default();
     for (name, interface) in &program.interfaces {
@@ -56,6 +69,7 @@ fn network(program: &NamespaceProgram) -> Network {
         Role::Router(router) => router::render(program, router, &mut state),
         Role::Host(host) => host::render(program, host, &mut state),
         Role::NatGateway(gateway) => nat_gateway::render(program, gateway, &mut state),
+        Role::NetworkBalancer(balancer) => network_balancer::render(program, balancer, &mut state),
         Role::Internet(internet) => internet::render(program, internet, &mut state),
     }
     state

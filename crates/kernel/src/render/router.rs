@@ -4,7 +4,9 @@
 //! | chain | hook, priority | stage |
 //! |---|---|---|
 //! | `source-check` | prerouting -300 | source check; the mark of the subnet, by which the route is chosen |
+//! | `balancers` | prerouting -150 | return: flows that a load balancer sends on are marked, their answers go back to it |
 //! | `igw-in` | prerouting -100, nat | internet gateway, in |
+//! | `balanced` | forward -40 | gives answers that go back to a load balancer the mark of their subnet again |
 //! | `acl` | forward -30 | network ACLs: out of the source subnet, into the target subnet |
 //! | `egress` | forward -20 | tracked? the sender's groups |
 //! | `ingress` | forward -10 | tracked? the receiver's groups |
@@ -18,7 +20,9 @@
 //! through, also while no daemon is there to bring the rules back.
 //!
 //! Two bits of the connection mark say which end of a flow is untracked, as classified by its first packet: bit 0 the
-//! sender's, bit 1 the receiver's. Packets of an untracked end are judged one by one by that end's groups.
+//! sender's, bit 1 the receiver's. Packets of an untracked end are judged one by one by that end's groups. Bits 9 to 31 are
+//! the return mark of the load balancer that sent the flow on: an answer takes them as its own mark instead of its subnet's
+//! until its way is chosen.
 
 mod gates;
 
@@ -26,7 +30,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use enishi_fabric::program::{self, InternetPort, NamespaceProgram, NetworkAcl, Router};
+use enishi_fabric::program::{self, Eni, InternetPort, NamespaceProgram, NetworkAcl, ReturnMark, Router};
 use enishi_fabric::{Cidr, InterfaceName};
 
 use super::{add_address, add_next_hop, add_route, behind, loopback, member, set, traffic, within};
@@ -35,6 +39,8 @@ use crate::netstate::{
     NatAddress, Network, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
 };
 
+/// The direction of answers.
+const REPLY: u8 = 1;
 /// Destination unreachable (fragmentation needed among them), time exceeded, parameter problem.
 const ICMP_ERRORS: [u8; 3] = [3, 11, 12];
 /// The part of a packet's mark that says which subnet it came from.
@@ -47,6 +53,12 @@ const SUBNET_PRIORITY: u32 = 1000;
 const ENI_TABLE: u32 = 200;
 /// The policy rules that lead to it: for checked packets, and for the router's own.
 const ENI_PRIORITY: u32 = 2000;
+/// The part of a packet's and of a connection's mark that says which load balancer answers go back to.
+const RETURN_MASK: u32 = !0 << RETURN_SHIFT;
+const RETURN_SHIFT: u32 = 9;
+/// The tables that lead to load balancers, by return mark, and the policy rules that lead to those.
+const RETURN_TABLES: u32 = 0x4000_0000;
+const RETURN_PRIORITY: u32 = 3000;
 
 pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
     set(state, "ipv4/ip_forward", 1);
@@ -89,6 +101,18 @@ fn routes(router: &Router, state: &mut Network) {
             add_route(state, RouteKey::new(ENI_TABLE, Cidr::host(*address)), name, None, None);
         }
     }
+    for (name, eni, mark) in balancers(router) {
+        let table = RETURN_TABLES + mark.number();
+        let via = eni.addresses.first().copied();
+        add_route(state, RouteKey::new(table, Cidr::EVERYWHERE), name, via, None);
+        state.rules.insert(PolicyRule {
+            priority: RETURN_PRIORITY,
+            mark: Some((return_bits(mark), RETURN_MASK)),
+            source: None,
+            input: None,
+            table,
+        });
+    }
     let to_enis =
         |priority, mark, input| PolicyRule { priority, mark, source: None, input, table: ENI_TABLE };
     state.rules.insert(to_enis(ENI_PRIORITY, Some((CHECKED, CHECKED)), None));
@@ -104,6 +128,20 @@ fn routes(router: &Router, state: &mut Network) {
             table: subnet.table.0,
         });
     }
+}
+
+/// The ENIs of load balancers that answers go back to.
+fn balancers(router: &Router) -> impl Iterator<Item = (&InterfaceName, &Eni, ReturnMark)> {
+    router.enis.iter().filter_map(|(name, eni)| Some((name, eni, eni.returns?)))
+}
+
+fn return_bits(mark: ReturnMark) -> u32 {
+    mark.number() << RETURN_SHIFT
+}
+
+/// The load balancer that the answers of a connection with this mark go back to.
+pub(super) fn returns(mark: u32) -> Option<ReturnMark> {
+    ReturnMark::new(mark >> RETURN_SHIFT).ok()
 }
 
 /// A target that does not exist is a blackhole, as AWS shows it.
@@ -137,6 +175,7 @@ struct Builder<'a> {
 pub(super) fn table(router: &Router) -> Table {
     let mut builder = Builder { router, chains: BTreeMap::new(), sets: BTreeMap::new() };
     builder.source_check();
+    builder.balancers();
     builder.acls();
     builder.gates();
     builder.deliver();
@@ -241,6 +280,41 @@ impl Builder<'_> {
             Rule::new("source is the router's", [Clause::Then(Verdict::Drop)]),
         ];
         self.chain("own-source".to_owned(), rules);
+    }
+
+    /// A load balancer that keeps its clients' addresses sends flows on from an ENI that does not own their source. What
+    /// answers them would go to the client, or to the internet; its connection's mark leads it back.
+    fn balancers(&mut self) {
+        let marks = balancers(self.router)
+            .map(|(name, _, mark)| (vec![Value::Interface(name.clone())], Data::Mark(return_bits(mark))));
+        let marks = Set::map([Kind::Interface], DataKind::Mark).with(marks);
+        if marks.elements.is_empty() {
+            return;
+        }
+        self.set("balancers", marks);
+        let answers = vec![
+            Rule::new(
+                "sent on by a load balancer",
+                [
+                    Clause::Masked(Field::TrackStatus, Field::CONFIRMED, 0),
+                    Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
+                    Clause::SetTrackMark(MarkSource::Map(vec![Field::Input], "balancers".into())),
+                ],
+            ),
+            Rule::new(
+                "back to the load balancer",
+                [
+                    Clause::AnyBit(Field::TrackMark, RETURN_MASK),
+                    Clause::Is(Field::TrackDirection, Value::Byte(REPLY)),
+                    Clause::SetMark(MarkSource::Computed(Field::TrackMark, RETURN_MASK, 0)),
+                ],
+            ),
+        ];
+        self.base("balancers", Hook::Prerouting, ChainKind::Filter, -150, true, answers);
+        let subnet = MarkSource::Map(vec![Field::Input], "subnets".into());
+        let back = [Clause::AnyBit(Field::Mark, RETURN_MASK), Clause::SetMark(subnet)];
+        let rules = vec![Rule::new("subnet of the sender", back)];
+        self.base("balanced", Hook::Forward, ChainKind::Filter, -40, true, rules);
     }
 
     fn acls(&mut self) {

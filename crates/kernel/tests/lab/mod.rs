@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use enishi_fabric::program::{Endpoint, NamespaceProgram, Role};
-use enishi_fabric::{Mac, NamespaceName, Network, Program, Transport};
+use enishi_fabric::{Disposition, Mac, NamespaceName, Network, Program, Transport};
 use enishi_kernel::{Backend, Namespaces, PrivateNamespaces, Report};
 
 pub use world::World;
@@ -128,9 +128,15 @@ impl Lab {
         let mut network = Network::new(self.program.clone());
         let expected = network.send(&flow);
         let answered = network.reply(&expected).is_some_and(|answer| answer.arrives);
-        let model = expected.is_accepted().then(|| (expected.last_packet().source, answered));
-        let seen = self.probe(text);
-        let seen = seen.map(|(source, answered)| (*source.ip(), answered));
+        let receiver = match &expected.disposition {
+            Disposition::Delivered { namespace, .. }
+            | Disposition::Exits { namespace }
+            | Disposition::Service { namespace } => namespace.as_str(),
+            _ => "",
+        };
+        let model = expected.is_accepted().then(|| (receiver, expected.last_packet().source, answered));
+        let seen = self.probe_whom(text);
+        let seen = seen.as_ref().map(|(name, source, answered)| (name.as_str(), *source.ip(), *answered));
         assert_eq!(
             seen,
             model,
@@ -142,23 +148,29 @@ impl Lab {
 
     /// Sends a UDP packet and its answer: the source that the receiver saw, and whether the answer came back.
     pub fn probe(&mut self, text: &str) -> Option<(SocketAddrV4, bool)> {
+        self.probe_whom(text).map(|(_, source, answered)| (source, answered))
+    }
+
+    /// The same, and who received the packet.
+    pub fn probe_whom(&mut self, text: &str) -> Option<(String, SocketAddrV4, bool)> {
         let flow = world::flow(&self.program, text);
         let Transport::Udp(from, to) = flow.packet.transport else { panic!("{text}: only UDP") };
         // An address that somebody took away receives nothing.
         let receivers = self.receivers(&flow.from);
-        let receivers: Vec<_> = receivers
+        let (names, receivers): (Vec<_>, Vec<_>) = receivers
             .into_iter()
-            .filter_map(|(name, address)| self.try_udp(&name, address, to).ok())
-            .collect();
+            .filter_map(|(name, address)| Some((name.clone(), self.try_udp(&name, address, to).ok()?)))
+            .unzip();
         let sender = self.udp(flow.from.as_str(), flow.packet.source, from);
         let destination = SocketAddrV4::new(flow.packet.destination, to);
         // A blackhole refuses at once.
         let _ = sender.send_to(b"probe", destination);
-        let (receiver, source) = first_arrival(&receivers)?;
+        let (which, source) = first_arrival(&receivers)?;
+        let (name, receiver) = (names[which].clone(), &receivers[which]);
         let answered = receiver.send_to(b"reply", source).is_ok();
         let answered = answered
             && first_arrival(std::slice::from_ref(&sender)).is_some_and(|(_, from)| from == destination);
-        Some((source, answered))
+        Some((name, source, answered))
     }
 
     /// Where packets can arrive, so that what answers them answers from there.
@@ -170,6 +182,11 @@ impl Lab {
                 addresses.map(|address| (name.to_string(), *address)).collect()
             }
             Role::Internet(_) => vec![(name.to_string(), Ipv4Addr::UNSPECIFIED)],
+            // What no listener takes has to be dropped, even if a process waits for it.
+            Role::NetworkBalancer(balancer) => {
+                let addresses = balancer.device.addresses.iter();
+                addresses.map(|address| (name.to_string(), *address)).collect()
+            }
             Role::Router(_) | Role::NatGateway(_) => Vec::new(),
         });
         addresses.flatten().collect()
@@ -207,14 +224,14 @@ pub fn assert_sound(report: Report) -> Report {
     report
 }
 
-/// Polls sockets until one has a datagram.
-fn first_arrival(sockets: &[UdpSocket]) -> Option<(&UdpSocket, SocketAddrV4)> {
+/// Polls sockets until one has a datagram: which, and from whom.
+fn first_arrival(sockets: &[UdpSocket]) -> Option<(usize, SocketAddrV4)> {
     let start = Instant::now();
     let mut buffer = [0; 64];
     while start.elapsed() < SILENCE {
-        for socket in sockets {
+        for (which, socket) in sockets.iter().enumerate() {
             if let Ok((_, std::net::SocketAddr::V4(source))) = socket.recv_from(&mut buffer) {
-                return Some((socket, source));
+                return Some((which, source));
             }
         }
         std::thread::yield_now();
@@ -249,6 +266,38 @@ fn mac(end: &Endpoint) -> Mac {
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let [a, b, c, d, e, ..] = hash.to_be_bytes();
     Mac([2, a, b, c, d, e])
+}
+
+/// A load balancer in a public subnet, three targets behind an ACL, clients beside and among them.
+pub fn balanced() -> World {
+    World::new(
+        "vpc vpc-1 10.0.0.0/16
+         igw igw-1 vpc-1
+         acl acl-1 vpc-1
+         deny in acl-1 90 udp/5353 10.0.1.40/32
+         allow in acl-1 100 all 0.0.0.0/0
+         deny out acl-1 90 all 10.0.1.41/32
+         allow out acl-1 100 all 0.0.0.0/0
+         table rtb-pub vpc-1 0.0.0.0/0=igw
+         table rtb-prv vpc-1
+         subnet pub vpc-1 10.0.1.0/24 rtb-pub open
+         subnet prv vpc-1 10.0.2.0/24 rtb-prv acl-1
+         group sg-nlb vpc-1
+         in sg-nlb sgr-1 all 0.0.0.0/0
+         out sg-nlb sgr-2 all 10.0.0.0/16
+         group sg-app vpc-1
+         in sg-app sgr-3 all sg-nlb
+         out sg-app sgr-4 all 10.0.0.0/16
+         group sg-client vpc-1
+         in sg-client sgr-5 udp/7 0.0.0.0/0
+         out sg-client sgr-6 all sg-nlb
+         host i-1 prv 10.0.2.11 sg-app
+         host i-2 prv 10.0.2.12 sg-app
+         host i-3 prv 10.0.2.13 sg-app
+         host i-client pub 10.0.1.10,10.0.1.40,10.0.1.41 sg-client
+         nlb nlb-1 pub 10.0.1.5 sg-nlb
+         eip eip-nlb 198.18.0.20 10.0.1.5 vpc-1",
+    )
 }
 
 /// A public and a private subnet, a NAT gateway, an ACL, and groups that refer to each other.

@@ -18,7 +18,7 @@ const REPLACEABLE: [u16; 2] = [4_242, 500];
 pub(super) struct Edges {
     probes: Probes,
     addresses: Vec<Ipv4Addr>,
-    /// NAT gateways: no process runs in one that could send.
+    /// NAT gateways and load balancers: no process runs in one that could send.
     silent: Vec<NamespaceName>,
 }
 
@@ -31,9 +31,11 @@ impl Edges {
         let mut addresses: Vec<_> = routers.flat_map(blocks).flat_map(border).collect();
         addresses.sort();
         addresses.dedup();
-        let gateways =
-            program.namespaces.values().filter(|namespace| matches!(namespace.role, Role::NatGateway(_)));
-        let silent = gateways.map(|namespace| namespace.name.clone()).collect();
+        let silent = program
+            .namespaces
+            .values()
+            .filter(|namespace| matches!(namespace.role, Role::NatGateway(_) | Role::NetworkBalancer(_)));
+        let silent = silent.map(|namespace| namespace.name.clone()).collect();
         Edges { probes: Probes::of(program), addresses, silent }
     }
 

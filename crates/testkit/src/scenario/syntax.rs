@@ -87,17 +87,19 @@ pub(super) enum Obstacle {
     Translation,
     SourceDestCheck,
     NatGateway,
+    LoadBalancer,
     Address,
 }
 
 impl Obstacle {
-    const NAMES: [(&'static str, Obstacle); 7] = [
+    const NAMES: [(&'static str, Obstacle); 8] = [
         ("security-group", Obstacle::SecurityGroup),
         ("network-acl", Obstacle::NetworkAcl),
         ("route", Obstacle::Route),
         ("translation", Obstacle::Translation),
         ("source-dest-check", Obstacle::SourceDestCheck),
         ("nat-gateway", Obstacle::NatGateway),
+        ("load-balancer", Obstacle::LoadBalancer),
         ("address", Obstacle::Address),
     ];
 
@@ -114,6 +116,7 @@ impl Obstacle {
             Disposition::NotTranslated => Some(Obstacle::Translation),
             Disposition::SourceCheck | Disposition::DestinationCheck => Some(Obstacle::SourceDestCheck),
             Disposition::NoSuchFlow | Disposition::NoFreePort => Some(Obstacle::NatGateway),
+            Disposition::NoListener | Disposition::NoTarget => Some(Obstacle::LoadBalancer),
             Disposition::Unreachable => Some(Obstacle::Address),
             _ => None,
         }

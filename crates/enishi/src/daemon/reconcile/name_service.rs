@@ -110,7 +110,7 @@ fn place(program: &Program, namespace: &NamespaceProgram) -> Option<Place> {
             resolver_of(program, endpoint)?;
             host.devices.iter().flat_map(|device| device.addresses.iter().copied()).collect()
         }
-        Role::NatGateway(_) => return None,
+        Role::NatGateway(_) | Role::NetworkBalancer(_) => return None,
     };
     Some(Place { namespace: namespace.name.clone(), addresses })
 }

@@ -1,7 +1,7 @@
 //! Reads the table back.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::{
@@ -9,8 +9,8 @@ use super::{
     ELEMENT_FLAGS, ELEMENT_INTERVAL_END, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, Element, FIXED,
     Fingerprint, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, HEADER, HOOK_NUMBER, HOOK_PRIORITY, HOOKS,
     IP, KEY_KINDS, KINDS, NEWTABLE, RULE_CHAIN, RULE_HANDLE, RULE_TABLE, RULE_USERDATA, SET_DATA_TYPE,
-    SET_FLAGS, SET_IS_ANONYMOUS, SET_IS_INTERVAL, SET_IS_MAP, SET_KEY_TYPE, SET_NAME, SET_TABLE, TABLE,
-    TABLE_NAME, TYPE_BITS, TYPE_MASK, USERDATA_FINGERPRINT, VERDICT_CHAIN, VERDICT_CODE, VERDICT_TYPE,
+    SET_FLAGS, SET_IS_ANONYMOUS, SET_IS_INTERVAL, SET_IS_MAP, SET_KEY_TYPE, SET_NAME, SET_TABLE, SOCKET,
+    TABLE, TABLE_NAME, TYPE_BITS, TYPE_MASK, USERDATA_FINGERPRINT, VERDICT_CHAIN, VERDICT_CODE, VERDICT_TYPE,
     chain_type, hook_number, key_type, message, type_number,
 };
 use crate::lower;
@@ -154,6 +154,7 @@ fn parse_set(attributes: Attributes<'_>, flags: u32) -> Option<Set> {
             VERDICT_TYPE => DataKind::Verdict,
             number if number == type_number(Kind::Mark) => DataKind::Mark,
             number if number == type_number(Kind::Address) => DataKind::Address,
+            number if number == key_type(&SOCKET) => DataKind::Socket,
             _ => return None,
         }
     };
@@ -169,6 +170,10 @@ fn parse_element(element: Attributes<'_>, shape: &Set) -> Option<Element> {
         DataKind::Member => Data::Member,
         DataKind::Mark => Data::Mark(number(value()?, 0)?),
         DataKind::Address => Data::Address(Ipv4Addr::from(<[u8; 4]>::try_from(value()?).ok()?)),
+        DataKind::Socket => {
+            let [a, b, c, d, high, low, ..] = *<&[u8; 8]>::try_from(value()?).ok()?;
+            Data::Socket(SocketAddrV4::new([a, b, c, d].into(), u16::from_be_bytes([high, low])))
+        }
         DataKind::Verdict => {
             let verdict = Attributes(data?.find_kind(DATA_VERDICT)?);
             let chain = || Some(verdict.find_kind(VERDICT_CHAIN).and_then(string)?.into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use enishi_fabric::TrafficMatch;
 use enishi_fabric::program::{Eni, Gate, GroupRule, Peer, SecurityGroup};
 
-use super::{Builder, behind, jump, traffic, within};
+use super::{Builder, REPLY, balancers, behind, jump, member, traffic, within};
 use crate::netstate::{
     ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MarkSource, Rule, Set, Value, Verdict,
 };
@@ -90,13 +90,13 @@ impl Side {
 
 const BOTH_BITS: u32 = 3;
 const ORIGINAL: u8 = 0;
-const REPLY: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 impl Builder<'_> {
     pub(super) fn gates(&mut self) {
         let router = self.router;
+        self.relays();
         for (id, group) in &router.groups {
             self.group(id, group);
         }
@@ -112,13 +112,44 @@ impl Builder<'_> {
         self.set(&format!("{id}-members"), Set::of([Kind::Interface, Kind::Address]).with(members));
         for side in SIDES {
             let rules = side.rules(group);
-            let accepted = rules.iter().map(|rule| group_rule(rule, side, Verdict::Accept));
-            self.chain(format!("{id}-{}", side.suffix()), accepted.collect());
+            let accepted = rules.iter().flat_map(|rule| self.group_rules(rule, side));
+            let accepted = accepted.collect();
+            self.chain(format!("{id}-{}", side.suffix()), accepted);
             let everywhere = Verdict::Goto(format!("everywhere-{}", side.suffix()).into());
             let open = rules.iter().filter(|rule| may_be_untracked(rule));
             let open: Vec<_> = open.map(|rule| group_rule(rule, side, everywhere.clone())).collect();
             if !open.is_empty() {
                 self.chain(format!("{id}-{}-everywhere", side.suffix()), open);
+            }
+        }
+    }
+
+    /// A rule of a group; a second one if its peer is a group with load balancers among its members, behind which every
+    /// address is a member.
+    fn group_rules(&self, rule: &GroupRule, side: Side) -> impl Iterator<Item = Rule> {
+        let relays = match &rule.peer {
+            Peer::Group(id) if self.sets.contains_key(&*relays(id)) => {
+                Some(Clause::In(vec![side.peer()[0]], relays(id).into()))
+            }
+            _ => None,
+        };
+        let relayed = relays.map(|relays| {
+            let mut clauses = traffic(rule.traffic);
+            clauses.extend([relays, Clause::Then(Verdict::Accept)]);
+            Rule::new(rule.origin.to_string(), clauses)
+        });
+        std::iter::once(group_rule(rule, side, Verdict::Accept)).chain(relayed)
+    }
+
+    /// For each group with load balancers among its members, their interfaces.
+    fn relays(&mut self) {
+        let router = self.router;
+        for id in router.groups.keys() {
+            let interfaces = balancers(router).filter(|(_, eni, _)| eni.relays_for(id));
+            let interfaces = interfaces.map(|(name, ..)| member(Value::Interface(name.clone())));
+            let set = Set::of([Kind::Interface]).with(interfaces);
+            if !set.elements.is_empty() {
+                self.set(&relays(id), set);
             }
         }
     }
@@ -237,6 +268,11 @@ fn group_rule(rule: &GroupRule, side: Side, verdict: Verdict) -> Rule {
     }
     clauses.push(Clause::Then(verdict));
     Rule::new(rule.origin.to_string(), clauses)
+}
+
+/// The set of interfaces behind which every address is a member of the group.
+fn relays(group: &str) -> String {
+    format!("{group}-relays")
 }
 
 fn may_be_untracked(rule: &GroupRule) -> bool {
