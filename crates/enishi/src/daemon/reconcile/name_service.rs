@@ -120,7 +120,7 @@ fn served_vpc(program: &Program, name: &NamespaceName) -> Option<(Arc<str>, Opti
     match &program.namespaces.get(name)?.role {
         Role::Router(router) => Some((router.resolver.as_ref()?.vpc.clone(), None)),
         Role::Host(host) => Some((host.resolver_endpoint.as_ref()?.vpc.clone(), Some(name.as_str().into()))),
-        Role::NatGateway(_) | Role::Internet(_) => None,
+        Role::NatGateway(_) | Role::NetworkBalancer(_) | Role::Internet(_) => None,
     }
 }
 
@@ -138,7 +138,7 @@ fn exits(program: &Program) -> BTreeMap<NamespaceName, Vec<Ipv4Addr>> {
             let addresses = host.devices.iter().filter_map(|device| device.addresses.first().copied());
             Some((namespace.name.clone(), addresses.collect()))
         }
-        Role::Router(_) | Role::NatGateway(_) => None,
+        Role::Router(_) | Role::NatGateway(_) | Role::NetworkBalancer(_) => None,
     };
     program.namespaces.values().filter_map(exit).collect()
 }
