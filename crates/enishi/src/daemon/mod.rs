@@ -6,9 +6,9 @@
 //!     └──change──────────────────────────────────┘                  └──instances──► keeper
 //! ```
 //!
-//! Threads: the writer, the journal, that of log events, the reconcile loop, the launcher and the keeper's listener block; two
-//! workers run everything asynchronous. An answer to a change waits for two numbers: the durable generation of the journal
-//! and, where packets can tell, the realised generation of the reconcile loop.
+//! Threads: the writer, the journal, that of log events, the reconcile loop, the launcher, the maker of sockets and the keeper's
+//! listener block; two workers run everything asynchronous. An answer to a change waits for two numbers: the durable
+//! generation of the journal and, where packets can tell, the realised generation of the reconcile loop.
 
 mod clock;
 mod dns;
@@ -50,7 +50,7 @@ use dns::{NameServers, Resolution};
 use health::HealthChecks;
 use journal::{Journal, Progress};
 use logs::Logs;
-use reconcile::{InternetSockets, Mailbox, Realised, Reconciler, Services};
+use reconcile::{Mailbox, NodeSockets, Realised, Reconciler, Services};
 use store::Store;
 use writer::{Receipt, Writer};
 
@@ -277,12 +277,12 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     };
     let resolution = Resolution::start(sources, runtime.handle()).context("cannot resolve names")?;
     let responder = resolution.responder().clone().for_view(dns::view(NameServer::Every));
-    let internet = InternetSockets::default();
+    let sockets = NodeSockets::start().context("cannot start a thread")?;
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),
         resolution.public(),
-        internet.clone(),
+        sockets.clone(),
         runtime.handle(),
     )?;
     let reconciler = Reconciler::start(
@@ -290,7 +290,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         world,
         mailbox.clone(),
         writer.clone(),
-        Services { resolution, health: health.clone(), internet },
+        Services { resolution, health: health.clone(), sockets },
         runtime.handle().clone(),
     )
     .context("cannot start a thread")?;

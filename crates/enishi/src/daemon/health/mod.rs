@@ -21,19 +21,19 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use enishi_cloud::outside::{Checked, Health};
 use enishi_dns::Store;
+use enishi_fabric::NamespaceName;
 use enishi_fabric::dns::{Name, RecordType};
 use enishi_proxy::health::panel::{CheckId, Job, Observation, Panel, Target};
 use enishi_proxy::health::serve::probe;
 use enishi_proxy::health::{Failure, Outcome, TlsClient};
 use enishi_state::route53::HealthCheck;
 use enishi_state::{Delta, Timestamp, World};
-use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 use super::dns::PublicResolver;
-use super::reconcile::InternetSockets;
+use super::reconcile::NodeSockets;
 
 /// Probes at the same time. Each has a socket and at most some 100 KiB; more wait.
 const PROBES: usize = 512;
@@ -50,7 +50,7 @@ struct Shared {
     sooner: Notify,
     names: Arc<Store>,
     resolver: PublicResolver,
-    internet: InternetSockets,
+    sockets: NodeSockets,
     tls: TlsClient,
 }
 
@@ -63,12 +63,11 @@ impl HealthChecks {
         world: &World,
         names: Arc<Store>,
         resolver: PublicResolver,
-        internet: InternetSockets,
+        sockets: NodeSockets,
         runtime: &Handle,
     ) -> anyhow::Result<Self> {
         let tls = TlsClient::new().context("cannot check health")?;
-        let shared =
-            Shared { panel: Mutex::default(), sooner: Notify::new(), names, resolver, internet, tls };
+        let shared = Shared { panel: Mutex::default(), sooner: Notify::new(), names, resolver, sockets, tls };
         let checks = HealthChecks { shared: Arc::new(shared) };
         checks.change(|panel| {
             for row in world.all::<HealthCheck>() {
@@ -213,7 +212,7 @@ async fn carry_out(shared: &Shared, job: &Job) -> Option<Outcome> {
             None => return Some(Outcome::Failed(Failure::Unresolved)),
         },
     };
-    probe(job.spec.clone(), &shared.tls, connect(&shared.internet, job.checker, target)).await
+    probe(job.spec.clone(), &shared.tls, connect(&shared.sockets, job.checker, target)).await
 }
 
 /// The address of an endpoint that is given by name: "Route 53 uses only IPv4 to send health checks to the endpoint. If there's no
@@ -226,13 +225,9 @@ async fn address(resolver: &PublicResolver, name: &str) -> Option<Ipv4Addr> {
     })
 }
 
-async fn connect(internet: &InternetSockets, checker: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
-    let socket = internet
-        .make(move || {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
-            socket.bind(&SocketAddr::new(checker.into(), 0).into())?;
-            Ok(socket)
-        })
-        .await?;
-    TcpSocket::from_std_stream(socket.into()).connect(target).await
+async fn connect(sockets: &NodeSockets, checker: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
+    match target {
+        SocketAddr::V4(target) => sockets.connect(&NamespaceName::internet(), Some(checker), target).await,
+        SocketAddr::V6(_) => Err(io::ErrorKind::NetworkUnreachable.into()),
+    }
 }

@@ -8,13 +8,13 @@
 //! thread; nothing here is needed to answer a read.
 
 mod instances;
-mod internet;
 mod keeper;
 mod launch;
 mod listening;
 mod mailbox;
 mod metadata;
 mod name_service;
+mod node_sockets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,9 +28,9 @@ use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
 use tokio::sync::watch;
 
-pub use internet::InternetSockets;
 pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
+pub use node_sockets::NodeSockets;
 
 use super::dns::Resolution;
 use super::health::HealthChecks;
@@ -77,8 +77,8 @@ pub struct Services {
     pub resolution: Resolution,
     /// Health checks.
     pub health: HealthChecks,
-    /// The way into the simulated internet.
-    pub internet: InternetSockets,
+    /// The way into the simulated internet and into load balancers' nodes.
+    pub sockets: NodeSockets,
 }
 
 /// The reconcile thread, from outside.
@@ -99,7 +99,7 @@ impl Reconciler {
         services: Services,
         runtime: Handle,
     ) -> std::io::Result<Self> {
-        let Services { resolution, health, internet } = services;
+        let Services { resolution, health, sockets } = services;
         let (sender, realised) = watch::channel(Realised::default());
         let planner = Planner::new(&world);
         let thread = Thread {
@@ -113,7 +113,7 @@ impl Reconciler {
             planner,
             resolution,
             health,
-            internet,
+            sockets,
             machine: None,
             failures: 0,
             audit_at: Instant::now() + PERIOD,
@@ -157,7 +157,7 @@ struct Thread {
     program: Program,
     resolution: Resolution,
     health: HealthChecks,
-    internet: InternetSockets,
+    sockets: NodeSockets,
     machine: Option<Machine>,
     failures: u32,
     audit_at: Instant,
@@ -212,7 +212,7 @@ impl Thread {
                 (News::KeeperLost, machine) => {
                     *machine = None;
                     self.resolution.ways().clear();
-                    self.internet.leave();
+                    self.sockets.leave();
                 }
                 (News::Launched { id, boot, result }, Some(machine)) => {
                     machine.instances.launched(&id, boot, result);
@@ -259,7 +259,7 @@ impl Thread {
             self.in_force = self.world.generation;
         }
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
-        errors.extend(self.internet.follow(&mut machine.backend));
+        errors.extend(self.sockets.follow(&self.program, &mut machine.backend));
         machine.instances.begin(&self.world);
         let facts = Facts { realised_generation: self.in_force, instances: machine.instances.observed() };
         self.tick(facts);
