@@ -12,7 +12,7 @@
 //! | `vpc-…`, a router | the VPC has a live network interface | `vpc.rs` |
 //! | `i-…`, a host | the instance is pending or running and has a network interface | `instance.rs` |
 //! | `nat-…` | the NAT gateway is pending or available | `nat_gateway.rs` |
-//! | `eni-…`, a host | the interface is a node's of a load balancer | `load_balancer.rs` |
+//! | `eni-…`, a host or a network balancer | the interface is a node's of a load balancer | `load_balancer.rs`, `network_balancer.rs` |
 //! | `rslvr-in-…`, `rslvr-out-…`, a host | the resolver endpoint is not being deleted | `resolver_endpoint.rs` |
 //!
 //! A network interface is *live* when an instance that is up, a live NAT gateway or a live resolver endpoint uses it
@@ -42,6 +42,7 @@ mod mutation;
 pub mod name_server;
 mod nat_gateway;
 mod network_acl;
+mod network_balancer;
 mod network_interface;
 mod planner;
 mod public_name;

@@ -226,7 +226,7 @@ fn mutual(world: &World, row: &Listener) -> program::MutualAuthentication {
     }
 }
 
-fn attributes(row: &Listener) -> ListenerAttributes {
+pub(crate) fn attributes(row: &Listener) -> ListenerAttributes {
     let usual = ListenerAttributes::default();
     let set = |key: &str| row.attributes.get(key).map(String::as_str);
     let named = |suffix: &'static str| {

@@ -2,7 +2,7 @@
 //! [How Elastic Load Balancing works](https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html)
 //!
 //! A [`Balancer`] is compiled apart from the namespaces, so that a change of a rule, of a target or of its health compiles one
-//! load balancer again and no VPC.
+//! load balancer again and no VPC. Nodes of Network Load Balancers send flows to targets themselves, so these are an exception.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,25 +17,31 @@ use enishi_state::elbv2::{
 };
 
 use crate::network_interface::{Live, Owner};
-use crate::{address, listener, target_group};
+use crate::{address, listener, network_balancer, target_group};
 
 /// The namespaces of the nodes that use live interfaces.
-pub(crate) fn compile<'l>(live: &'l [Live<'_>]) -> impl Iterator<Item = NamespaceProgram> + use<'l> {
+pub(crate) fn compile<'l>(
+    world: &'l World,
+    live: &'l [Live<'_>],
+) -> impl Iterator<Item = NamespaceProgram> + use<'l> {
     live.iter().filter_map(|interface| match interface.owner {
-        Owner::LoadBalancer(row) => Some(node(row.arn.as_str(), interface)),
+        Owner::LoadBalancer(row) => Some(node(world, row, interface)),
         _ => None,
     })
 }
 
-fn node(origin: &str, interface: &Live<'_>) -> NamespaceProgram {
+fn node(world: &World, row: &LoadBalancer, interface: &Live<'_>) -> NamespaceProgram {
     NamespaceProgram {
         name: interface.namespace(),
         interfaces: [(interface.device_name(), interface.device_end())].into(),
-        role: Role::Host(Host {
-            origin: Origin::resource(origin),
-            devices: vec![interface.device()],
-            resolver_endpoint: None,
-        }),
+        role: match row.kind {
+            LoadBalancerKind::Network => Role::NetworkBalancer(network_balancer::node(world, row, interface)),
+            LoadBalancerKind::Application => Role::Host(Host {
+                origin: Origin::resource(row.arn.as_str()),
+                devices: vec![interface.device()],
+                resolver_endpoint: None,
+            }),
+        },
     }
 }
 

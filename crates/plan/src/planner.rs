@@ -12,7 +12,9 @@ use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
 };
-use enishi_state::elbv2::{Listener, LoadBalancer, LoadBalancerArn, Rule, Target, TargetGroup, TrustStore};
+use enishi_state::elbv2::{
+    Listener, LoadBalancer, LoadBalancerArn, LoadBalancerKind, Rule, Target, TargetGroup, TrustStore,
+};
 use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::{
     QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
@@ -61,7 +63,12 @@ impl Planner {
     /// its pointer in any case.
     pub fn update(&mut self, before: &World, after: &World, delta: &Delta) -> Program {
         let (touched, touched_balancers) = if before.generation == self.generation {
-            (touched(before, after, delta), touched_balancers(before, after, delta))
+            let balancers = touched_balancers(before, after, delta);
+            let mut vpcs = touched(before, after, delta);
+            for vpc in forwarding_vpcs(before, after, &balancers) {
+                vpcs.entry(vpc).or_insert(false);
+            }
+            (vpcs, balancers)
         } else {
             let vpcs = self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone()));
             let balancers = self.program.balancers.keys().map(|arn| LoadBalancerArn::new(arn));
@@ -213,6 +220,17 @@ fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<L
         touched.extend([before, after].into_iter().flat_map(|world| load_balancer::users(world, &group)));
     }
     touched
+}
+
+/// The VPCs of load balancers whose nodes send flows to targets in the kernel.
+fn forwarding_vpcs<'w>(
+    before: &'w World,
+    after: &'w World,
+    balancers: &'w BTreeSet<LoadBalancerArn>,
+) -> impl Iterator<Item = VpcId> + use<'w> {
+    let rows = balancers.iter().flat_map(move |arn| [before.get(arn), after.get(arn)]);
+    let forwards = |row: &&LoadBalancer| row.kind == LoadBalancerKind::Network;
+    rows.flatten().filter(forwards).map(|row| row.vpc.clone())
 }
 
 /// Shows `look` the touched rows of a kind, as they were and as they are, each with the world it is of.

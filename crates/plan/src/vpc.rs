@@ -57,7 +57,7 @@ pub(crate) fn compile(world: &World, vpc: &Vpc, kept: Option<Resolver>) -> VpcPr
         .chain(instance::compile(world, vpc))
         .chain(nat_gateway::compile(&live))
         .chain(resolver_endpoint::compile(&live))
-        .chain(load_balancer::compile(&live));
+        .chain(load_balancer::compile(world, &live));
     VpcProgram { namespaces: namespaces.map(|n| (n.name.clone(), Arc::new(n))).collect(), link }
 }
 
