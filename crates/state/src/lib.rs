@@ -10,6 +10,7 @@
 //! Nothing here reads a clock, a file or a random source: [`Tx::now`] and [`Tx::entropy`] are given.
 
 pub mod account;
+pub mod acm;
 pub mod ec2;
 pub mod elbv2;
 mod id;

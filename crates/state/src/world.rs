@@ -1,7 +1,7 @@
 //! All tables, as one immutable snapshot.
 
 use crate::{
-    ResourceId, Row, Table, Tag, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, sts,
+    ResourceId, Row, Table, Tag, acm, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, sts,
 };
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
@@ -197,6 +197,8 @@ world! {
     targets: elbv2::Target,
     /// Trust stores.
     trust_stores: elbv2::TrustStore,
+    /// ACM certificates.
+    certificates: acm::Certificate,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.
