@@ -8,6 +8,7 @@
 //! client tokens, quotas, faults) is written once beside them.
 #![forbid(unsafe_code)]
 
+pub mod acm;
 mod arn;
 mod defaults;
 mod ec2;
@@ -54,6 +55,7 @@ impl Cloud {
         route53resolver::register(&mut registry);
         logs::register(&mut registry);
         route53domains::register(&mut registry);
+        acm::register(&mut registry);
         Cloud { registry }
     }
 

@@ -16,8 +16,8 @@ use crate::logs::event::{Job, Reply};
 /// What an operation needs from outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Want {
-    /// A fresh RSA key of 2048 bits, for `CreateKeyPair`. Making one takes about 100 ms.
-    RsaKey,
+    /// A fresh private key, for `CreateKeyPair` and `RequestCertificate`. Making an RSA key takes about 100 ms.
+    PrivateKey(KeyKind),
     /// What the instance wrote to its console, for `GetConsoleOutput`.
     Console(InstanceId),
     /// What the checkers of a health check found out, for `GetHealthCheckStatus` and `GetHealthCheckLastFailureReason`.
@@ -26,6 +26,17 @@ pub enum Want {
     DnsAnswer(DnsQuestion),
     /// Work of the event store of CloudWatch Logs.
     Logs(Job),
+}
+
+/// The kind of a private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RSA, 2048 bits.
+    Rsa2048,
+    /// ECDSA on P-256.
+    EcP256,
+    /// ECDSA on P-384.
+    EcP384,
 }
 
 /// A question to the name servers of a hosted zone.
@@ -46,8 +57,8 @@ pub struct DnsQuestion {
 /// What the daemon supplies.
 #[derive(Debug, Clone, Default)]
 pub struct Supply {
-    /// The answer to [`Want::RsaKey`]: the private key as PKCS#8 DER (RFC 5958, version 1).
-    pub rsa_key: Option<Vec<u8>>,
+    /// The answer to [`Want::PrivateKey`], as PKCS#8 DER (RFC 5958, version 1).
+    pub private_key: Option<Vec<u8>>,
     /// The answer to [`Want::Console`]; `None` also when the instance has not written anything.
     pub console: Option<Console>,
     /// The answer to [`Want::Health`].

@@ -54,6 +54,10 @@ const fn route53(code: &'static str, name: &'static str, default: u32) -> Quota 
     Quota { service: "route53", code, name, default, adjustable: true, global: true }
 }
 
+const fn acm(code: &'static str, name: &'static str, default: u32) -> Quota {
+    Quota { service: "acm", code, name, default, adjustable: true, global: false }
+}
+
 const fn route53resolver(code: &'static str, name: &'static str, default: u32) -> Quota {
     Quota { service: "route53resolver", code, name, default, adjustable: true, global: false }
 }
@@ -109,6 +113,13 @@ pub(crate) const DELEGATION_SETS: Quota = route53("L-A72C7724", "Reusable delega
 /// Route 53 health checks per account.
 pub(crate) const HEALTH_CHECKS: Quota = route53("L-ACB674F3", "Health checks", 200);
 
+/// ACM certificates per Region that were requested. [Quotas](https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html)
+pub(crate) const CERTIFICATES: Quota = acm("L-F141DD1D", "ACM certificates", 2500);
+/// ACM certificates per Region that were imported.
+pub(crate) const IMPORTED_CERTIFICATES: Quota = acm("L-D2CB7DE9", "Imported certificates", 2500);
+/// Names of one certificate that is requested.
+pub(crate) const DOMAINS_PER_CERTIFICATE: Quota = acm("L-FB94F0B0", "Domain names per ACM certificate", 10);
+
 /// Resolver endpoints per Region.
 /// [Quotas](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html)
 pub(crate) const RESOLVER_ENDPOINTS: Quota =
@@ -143,6 +154,9 @@ pub(crate) const ALL: &[Quota] = &[
     RESOLVER_ENDPOINTS,
     RESOLVER_RULES,
     RESOLVER_RULE_ASSOCIATIONS,
+    CERTIFICATES,
+    IMPORTED_CERTIFICATES,
+    DOMAINS_PER_CERTIFICATE,
 ];
 
 /// The quota of that code.

@@ -21,6 +21,7 @@ use crate::registry::Registry;
 
 /// Code and name of the services that have quotas here, by code.
 const SERVICES: &[(&str, &str)] = &[
+    ("acm", "AWS Certificate Manager (ACM)"),
     ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
     ("route53", "Amazon Route 53"),
     ("route53resolver", "Amazon Route 53 Resolver"),

@@ -19,6 +19,7 @@
 //! | Route 53 change | forgotten | 30 days later |
 //! | domain, operation on one | see [`route53domains`] | its generation is realised, its deadline passes |
 //! | resolver endpoint, rule, association | the next state of its life | its generation is realised |
+//! | ACM certificate pending | see [`acm::settle`] | its records are found, its time is over |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -32,7 +33,7 @@ use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::{ec2, route53, route53domains, route53resolver};
+use crate::{acm, ec2, route53, route53domains, route53resolver};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -46,6 +47,8 @@ pub struct Facts {
     pub realised_generation: u64,
     /// What the processes of instances do. An instance that is not in here has none.
     pub instances: BTreeMap<InstanceId, Observed>,
+    /// What was found out about certificates that [await](acm::awaiting) a proof.
+    pub certificates: Vec<acm::Proof>,
 }
 
 /// What the processes of one instance do.
@@ -85,6 +88,7 @@ enum Step {
     ForgetChange(ChangeId),
     Domain(route53domains::Due),
     Resolver(route53resolver::settle::Step),
+    Certificate(acm::settle::Step),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -109,7 +113,7 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let sessions = world.all::<Session>().map(|row| row.expires);
     let tokens = world.all::<ClientToken>().map(token_deadline);
     let fixed = instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world));
-    fixed.chain(route53domains::next_deadline(world)).min()
+    fixed.chain(route53domains::next_deadline(world)).chain(acm::settle::next_deadline(world)).min()
 }
 
 /// Does everything that is due.
@@ -126,6 +130,7 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     due_gateways(world, facts, found);
     due_changes(world, facts, found);
     route53resolver::settle::due(world, facts.realised_generation, &mut |step| found(Step::Resolver(step)));
+    acm::settle::due(world, &facts.certificates, now, &mut |step| found(Step::Certificate(step)));
     route53domains::due(world, facts.realised_generation, now, &mut |due| found(Step::Domain(due)));
     for (row, _) in ended_instances(world).filter(|(_, at)| *at <= now) {
         found(Step::ForgetInstance(row.id.clone()));
@@ -266,6 +271,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         }
         Step::Domain(due) => route53domains::take(tx, due),
         Step::Resolver(step) => route53resolver::settle::take(tx, step),
+        Step::Certificate(step) => acm::settle::take(tx, step),
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

@@ -11,7 +11,7 @@ use enishi_api::ec2::{
     CreateKeyPairRequest, DeleteKeyPairRequest, DescribeKeyPairsRequest, Filter, ImportKeyPairRequest,
     KeyPair, ops,
 };
-use enishi_cloud::outside::{Supply, Want};
+use enishi_cloud::outside::{KeyKind, Supply, Want};
 use enishi_state::{Read, Tx};
 use enishi_wire::{Blob, Fault, Operation, Shape};
 use harness::{Harness, text};
@@ -88,9 +88,9 @@ fn rsa_keys_come_from_outside_as_pkcs1() {
     let input = request("web", "rsa", "pem");
     let read = Read { world: &h.world, caller: &h.caller, now: h.now };
     let wanted = h.cloud.wants(&read, "ec2", ops::CreateKeyPair::NAME, &input.clone().into_value());
-    assert_eq!(wanted, Ok(Some(Want::RsaKey)));
+    assert_eq!(wanted, Ok(Some(Want::PrivateKey(KeyKind::Rsa2048))));
     let pkcs8 = rsa_key();
-    let supply = Supply { rsa_key: Some(pkcs8.clone()), ..Default::default() };
+    let supply = Supply { private_key: Some(pkcs8.clone()), ..Default::default() };
     let made = create(&mut h, input, &supply).unwrap();
     let material = made.key_material.unwrap();
     assert!(material.starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
@@ -136,7 +136,7 @@ fn putty_s_format_is_made_too() {
     assert_eq!(lines[..3], ["PuTTY-User-Key-File-3: ssh-ed25519", "Encryption: none", "Comment: web"]);
     assert_eq!(lines[3], "Public-Lines: 2");
     assert!(lines.last().unwrap().starts_with("Private-MAC: "));
-    let supply = Supply { rsa_key: Some(rsa_key()), ..Default::default() };
+    let supply = Supply { private_key: Some(rsa_key()), ..Default::default() };
     let made = create(&mut h, request("rsa", "rsa", "ppk"), &supply).unwrap();
     assert!(made.key_material.unwrap().starts_with("PuTTY-User-Key-File-3: ssh-rsa\n"));
 }

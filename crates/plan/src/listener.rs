@@ -9,10 +9,10 @@ use enishi_fabric::balancer::{
     self as program, Action, Authenticate, Certificate, Condition, FixedResponse, Forward,
     ListenerAttributes, ListenerProtocol, OidcClient, OnUnauthenticated, Pattern, Redirect, Rewrite, Tls,
 };
-use enishi_state::World;
 use enishi_state::elbv2::{
     self as rows, Listener, LoadBalancer, MutualAuthentication, Rule, TargetGroup, TrustStore,
 };
+use enishi_state::{World, acm};
 
 /// The listeners that user space serves, by their port. One whose certificate is gone is left out: it could answer nobody.
 pub(crate) fn compile(world: &World, balancer: &LoadBalancer) -> BTreeMap<u16, Arc<program::Listener>> {
@@ -202,8 +202,14 @@ fn tls(world: &World, row: &Listener) -> Option<Tls> {
 
 /// The certificate of that ARN, if it was issued.
 pub(crate) fn certificate(world: &World, arn: &str) -> Option<Arc<Certificate>> {
-    let _ = (world, arn);
-    None
+    let row = world.get::<acm::Certificate>(&acm::CertificateArn::new(arn))?;
+    let material = row.material.as_ref()?;
+    Some(Arc::new(Certificate {
+        arn: arn.into(),
+        names: row.names.iter().map(|name| name.as_str().into()).collect(),
+        chain: format!("{}{}", material.certificate, material.chain).into(),
+        key: program::PrivateKey(row.private_key.pem().into()),
+    }))
 }
 
 fn mutual(world: &World, row: &Listener) -> program::MutualAuthentication {

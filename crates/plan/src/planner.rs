@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use enishi_fabric::Program;
 use enishi_fabric::program::NamespaceProgram;
+use enishi_state::acm::Certificate;
 use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
     SecurityGroupRule, Subnet, Vpc, VpcId,
@@ -198,6 +199,10 @@ fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<L
     each::<Listener>(before, after, delta, |_, row| touched.extend([row.load_balancer.clone()]));
     each::<Rule>(before, after, delta, |world, row| {
         touched.extend(world.get::<Listener>(&row.listener).map(|listener| listener.load_balancer.clone()));
+    });
+    each::<Certificate>(before, after, delta, |world, row| {
+        let listeners = world.by::<Listener>("certificate", row.arn.as_str());
+        touched.extend(listeners.map(|listener| listener.load_balancer.clone()));
     });
     each::<TrustStore>(before, after, delta, |world, row| {
         let listeners = world.by::<Listener>("trust_store", row.arn.as_str());

@@ -22,7 +22,7 @@ use self::material::{Created, Format, PublicKey};
 use super::filter::{Field, Filters, field};
 use super::tag::NewTags;
 use super::{faults, ids, tag};
-use crate::outside::{Supply, Want};
+use crate::outside::{KeyKind, Supply, Want};
 use crate::registry::Registry;
 
 const NAME_LENGTH: usize = 255;
@@ -44,7 +44,7 @@ pub(crate) fn by_name<'w>(world: &'w World, scope: &Scope, name: &str) -> Result
 }
 
 fn want(input: CreateKeyPairRequest) -> Option<Want> {
-    matches!(kind(&input), Ok(KeyPairKind::Rsa)).then_some(Want::RsaKey)
+    matches!(kind(&input), Ok(KeyPairKind::Rsa)).then_some(Want::PrivateKey(KeyKind::Rsa2048))
 }
 
 fn kind(input: &CreateKeyPairRequest) -> Result<KeyPairKind, Fault> {
@@ -70,7 +70,7 @@ fn create_key_pair(
     let kind = kind(&input)?;
     let created = match kind {
         KeyPairKind::Rsa => {
-            supply.rsa_key.as_deref().and_then(|key| material::created_rsa(key, &input.key_name, format))
+            supply.private_key.as_deref().and_then(|key| material::created_rsa(key, &input.key_name, format))
         }
         KeyPairKind::Ed25519 => ed25519(tx, &input.key_name, format),
     };

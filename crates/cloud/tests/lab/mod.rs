@@ -92,7 +92,11 @@ impl Lab {
             (row.id.clone(), Observed { boot: row.boot, process })
         };
         let up = self.h.world.all::<rows::Instance>().filter(|row| row.state.is_up());
-        Facts { realised_generation: self.h.world.generation, instances: up.map(observed).collect() }
+        Facts {
+            realised_generation: self.h.world.generation,
+            instances: up.map(observed).collect(),
+            ..Facts::default()
+        }
     }
 
     /// The daemon does all it should, until nothing is due.
@@ -116,6 +120,7 @@ impl Lab {
         let facts = Facts {
             realised_generation: self.h.world.generation,
             instances: BTreeMap::from([(id, Observed { boot, process })]),
+            ..Facts::default()
         };
         self.tick(&facts);
     }

@@ -206,7 +206,7 @@ impl Account {
         let up = self.world.all::<Instance>().filter(|row| row.state.is_up());
         let runs = |row: &Instance| Observed { boot: row.boot, process: Process::Running };
         let instances: BTreeMap<_, _> = up.map(|row| (row.id.clone(), runs(row))).collect();
-        let facts = Facts { realised_generation: self.world.generation, instances };
+        let facts = Facts { realised_generation: self.world.generation, instances, ..Facts::default() };
         if !needs_tick(&self.world, &facts, self.now()) {
             return Ok(false);
         }
