@@ -101,6 +101,10 @@ enum Command {
     Zone(zone::ZoneArgs),
     /// Show what there is
     Show(ShowArgs),
+    /// Print the certificate of the local certificate authority, which signs what ACM issues
+    ///
+    /// Use it as: enishi ca >ca.pem; curl --cacert ca.pem https://...
+    Ca,
     /// Read the domain registrar's mail, and follow the link in it
     Mail(mail::MailArgs),
     /// Show how the daemon is
@@ -229,6 +233,7 @@ fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Dns(args) => dns::dns(&endpoint, &args, output),
         Command::Zone(args) => zone::zone(&endpoint, &args, output),
         Command::Show(args) => show(&endpoint, &args, output),
+        Command::Ca => ca(&endpoint, output),
         Command::Mail(args) => mail::mail(&endpoint, &args, output),
         Command::Status => status(&endpoint, output),
         Command::Doctor(args) => doctor::doctor(&endpoint, &args.path(), output),
@@ -277,6 +282,12 @@ fn show(endpoint: &Endpoint, args: &ShowArgs, output: Output) -> anyhow::Result<
         args.resource.iter().map(|resource| ("resource", resource.as_str())).collect();
     let shown: Shown = serde_json::from_value(endpoint.ask("/_enishi/show", &query)?)?;
     output.print(&shown.text, &shown.data)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ca(endpoint: &Endpoint, output: Output) -> anyhow::Result<ExitCode> {
+    let answer = endpoint.ask("/_enishi/ca", &[])?;
+    output.print(answer["certificate"].as_str().unwrap_or_default().trim_end(), &answer)?;
     Ok(ExitCode::SUCCESS)
 }
 

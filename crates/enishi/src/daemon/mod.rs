@@ -10,6 +10,7 @@
 //! listener block; two workers run everything asynchronous. An answer to a change waits for two numbers: the durable
 //! generation of the journal and, where packets can tell, the realised generation of the reconcile loop.
 
+mod certificates;
 mod clock;
 mod dns;
 mod endpoint;
@@ -46,6 +47,7 @@ pub use dns::{PUBLIC_RESOLVER, PlaceFiles};
 pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
+use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
 use health::HealthChecks;
 use journal::{Journal, Progress};
@@ -131,6 +133,7 @@ pub struct App {
     mailbox: Arc<Mailbox>,
     names: dns::NameServers,
     health: HealthChecks,
+    authority: Arc<Authority>,
     logs: Logs,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
@@ -250,6 +253,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let file = data_dir.store_file();
     let names = listen_for_names(options.dns)?;
     let places = dns::Places::read(&options.places)?;
+    let authority = Arc::new(Authority::open(data_dir.path(), clock::now())?);
     let (store, world) = Store::open(&file)?;
     let world = Arc::new(world);
     let journal = Journal::start(store, Box::new(move || Store::open(&file)), world.clone())
@@ -290,7 +294,12 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         world,
         mailbox.clone(),
         writer.clone(),
-        Services { resolution, health: health.clone(), sockets },
+        Services {
+            resolution,
+            health: health.clone(),
+            certificates: Certificates::new(authority.clone(), name_servers.clone()),
+            sockets,
+        },
         runtime.handle().clone(),
     )
     .context("cannot start a thread")?;
@@ -305,6 +314,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         mailbox,
         names: name_servers.clone(),
         health,
+        authority,
         logs,
         auth: options.auth,
         access_keys: options.access_keys.clone(),

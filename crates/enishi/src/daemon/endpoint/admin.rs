@@ -11,6 +11,7 @@
 //! | `GET /_enishi/dns?name=&type=&from=` | what a name is answered with, and why, as text and as data |
 //! | `GET /_enishi/zone?zone=` | a hosted zone as a zone file |
 //! | `POST /_enishi/zone?zone=&replace=` | the zone file in the body, into a hosted zone |
+//! | `GET /_enishi/ca` | the certificate of the local certificate authority |
 //! | `GET /_enishi/target?name=` | the namespace that `enishi exec` enters |
 //! | `GET /_enishi/mail`, `?id=` | the registrar's mail: all, or one |
 //! | `POST /_enishi/mail/confirm?id=` | the link in a mail is followed |
@@ -61,6 +62,7 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes) -> Answer {
         ("GET", "/_enishi/dns") => explained(app, head),
         ("GET", "/_enishi/zone") => exported(app, head),
         ("POST", "/_enishi/zone") => imported(app, head, body).await,
+        ("GET", "/_enishi/ca") => Ok(data(&json!({ "certificate": app.authority.certificate() }))),
         ("GET", "/_enishi/target") => target(app, head),
         ("GET", "/_enishi/mail") => mail(app, head),
         ("POST", "/_enishi/mail/confirm") => confirm_mail(app, head).await,
@@ -81,7 +83,7 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes) -> Answer {
     answer
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "/_enishi/health",
     "/_localstack/health",
     "/_enishi/reset",
@@ -92,6 +94,7 @@ const KNOWN: [&str; 14] = [
     "/_enishi/trace",
     "/_enishi/dns",
     "/_enishi/zone",
+    "/_enishi/ca",
     "/_enishi/target",
     "/_enishi/mail",
     "/_enishi/mail/confirm",

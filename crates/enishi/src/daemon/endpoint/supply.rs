@@ -5,8 +5,11 @@ use std::time::UNIX_EPOCH;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+};
 use enishi_cloud::logs::event::Job;
-use enishi_cloud::outside::{Console, Supply, Want};
+use enishi_cloud::outside::{Console, KeyKind, Supply, Want};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
 use enishi_wire::Fault;
@@ -18,11 +21,11 @@ use crate::daemon::reconcile::console_file;
 pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
     match want {
         None => Ok(Supply::default()),
-        Some(Want::RsaKey) => {
-            // Takes as long as thousands of other answers.
-            let key = tokio::task::spawn_blocking(rsa_key).await.ok().flatten();
-            let key = key.ok_or_else(|| Fault::internal("no RSA key could be made"))?;
-            Ok(Supply { rsa_key: Some(key), ..Supply::default() })
+        Some(Want::PrivateKey(kind)) => {
+            // An RSA key takes as long as thousands of other answers.
+            let key = tokio::task::spawn_blocking(move || private_key(kind)).await.ok().flatten();
+            let key = key.ok_or_else(|| Fault::internal("no key could be made"))?;
+            Ok(Supply { private_key: Some(key), ..Supply::default() })
         }
         Some(Want::Console(instance)) => {
             let console = console(app, &instance).map_err(|error| {
@@ -47,6 +50,19 @@ pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
             Ok(Supply { dns_answer: app.names.answer(&question), ..Supply::default() })
         }
     }
+}
+
+fn private_key(kind: KeyKind) -> Option<Vec<u8>> {
+    match kind {
+        KeyKind::Rsa2048 => rsa_key(),
+        KeyKind::EcP256 => ecdsa_key(&ECDSA_P256_SHA256_ASN1_SIGNING),
+        KeyKind::EcP384 => ecdsa_key(&ECDSA_P384_SHA384_ASN1_SIGNING),
+    }
+}
+
+fn ecdsa_key(curve: &'static EcdsaSigningAlgorithm) -> Option<Vec<u8>> {
+    let key = EcdsaKeyPair::generate(curve).ok()?;
+    Some(key.to_pkcs8v1().ok()?.as_ref().to_vec())
 }
 
 fn rsa_key() -> Option<Vec<u8>> {

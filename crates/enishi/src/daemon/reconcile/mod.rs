@@ -32,6 +32,7 @@ pub use keeper::{KeeperFiles, console_file};
 pub use mailbox::Mailbox;
 pub use node_sockets::NodeSockets;
 
+use super::certificates::Certificates;
 use super::dns::Resolution;
 use super::health::HealthChecks;
 use super::writer::Writer;
@@ -77,6 +78,8 @@ pub struct Services {
     pub resolution: Resolution,
     /// Health checks.
     pub health: HealthChecks,
+    /// Proofs of certificates' domains.
+    pub certificates: Certificates,
     /// The way into the simulated internet and into load balancers' nodes.
     pub sockets: NodeSockets,
 }
@@ -99,7 +102,7 @@ impl Reconciler {
         services: Services,
         runtime: Handle,
     ) -> std::io::Result<Self> {
-        let Services { resolution, health, sockets } = services;
+        let Services { resolution, health, certificates, sockets } = services;
         let (sender, realised) = watch::channel(Realised::default());
         let planner = Planner::new(&world);
         let thread = Thread {
@@ -113,6 +116,7 @@ impl Reconciler {
             planner,
             resolution,
             health,
+            certificates,
             sockets,
             machine: None,
             failures: 0,
@@ -157,6 +161,7 @@ struct Thread {
     program: Program,
     resolution: Resolution,
     health: HealthChecks,
+    certificates: Certificates,
     sockets: NodeSockets,
     machine: Option<Machine>,
     failures: u32,
@@ -261,7 +266,11 @@ impl Thread {
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
         errors.extend(self.sockets.follow(&self.program, &mut machine.backend));
         machine.instances.begin(&self.world);
-        let facts = Facts { realised_generation: self.in_force, instances: machine.instances.observed() };
+        let facts = Facts {
+            realised_generation: self.in_force,
+            instances: machine.instances.observed(),
+            certificates: self.certificates.observe(&self.world, clock::now()),
+        };
         self.tick(facts);
         errors
     }
