@@ -32,6 +32,7 @@ provider "aws" {
   skip_requesting_account_id  = false
 
   endpoints {
+    acm             = var.endpoint
     cloudwatchlogs  = var.endpoint
     ec2             = var.endpoint
     iam             = var.endpoint

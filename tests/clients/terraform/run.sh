@@ -55,6 +55,8 @@ left() {
   resolver list-resolver-endpoints --query 'ResolverEndpoints[].Id'
   resolver list-resolver-rules --query 'ResolverRules[?OwnerId!=`Route 53 Resolver`].Id'
   resolver list-resolver-query-log-configs --query 'ResolverQueryLogConfigs[].Id'
+  aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 acm list-certificates --includes keyTypes=RSA_2048,EC_prime256v1 \
+    --query 'CertificateSummaryList[].CertificateArn' --output text
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 logs describe-log-groups --query 'logGroups[].arn' --output text
   ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
 }
