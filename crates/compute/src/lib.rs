@@ -16,7 +16,7 @@
 //! * [`userns`] decides how we are allowed to do this at all: as root, or as root of a user namespace.
 //! * [`keeper`] is the long-lived process; [`Client`] is how everybody else asks it for something.
 //! * `launch`, `rootfs` and `init` run in the instance's first process: file system, capabilities, boot.
-//! * `join` runs a command in an instance or in a bare network namespace.
+//! * `join` runs a command in an instance or in a bare network namespace; `share` bounds what all of them take of the processors.
 //! * [`terminal`] connects the user's terminal to a command's.
 //! * [`console`] is the bounded file behind `GetConsoleOutput`; [`probe`] is what `enishi doctor` asks.
 //!
@@ -48,6 +48,7 @@ mod launch;
 mod link;
 mod protocol;
 mod rootfs;
+mod share;
 mod syscall;
 
 pub use client::{Client, Stdio, has_ended};

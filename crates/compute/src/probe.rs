@@ -24,6 +24,7 @@ use crate::error::{Error, Step};
 use crate::guests;
 use crate::link;
 use crate::rootfs;
+use crate::share::Share;
 use crate::syscall::{SingleThread, spawn};
 use crate::userns;
 
@@ -60,7 +61,7 @@ impl Probe {
 ///
 /// Must be called while the process has one thread, since some answers are found in a forked child. Nothing is left behind.
 pub fn all(data_dir: &Path) -> Vec<Probe> {
-    let mut probes = vec![subordinate_ids(), sshd(), tun(), limits()];
+    let mut probes = vec![subordinate_ids(), sshd(), tun(), limits(), share()];
     match try_in_child(data_dir) {
         Ok(tried) => probes.splice(0..0, tried).for_each(drop),
         Err(error) => probes.insert(0, Probe::new("rights", "nothing works", Err(error)).needed()),
@@ -121,6 +122,11 @@ fn limits() -> Probe {
         Err(std::io::Error::other(low.join("; "))).step("limits")
     };
     Probe::new("limits", "fewer VPCs and instances than AWS's quotas allow", outcome)
+}
+
+fn share() -> Probe {
+    let outcome = Share::new().map(|_| "instances have one share of the processors together".to_owned());
+    Probe::new("processor share", "many busy instances slow the daemon down", outcome)
 }
 
 fn missing<T>(what: &str) -> Result<T, Error> {

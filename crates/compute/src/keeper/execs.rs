@@ -115,6 +115,7 @@ impl Server {
             }
         };
         let (ours, theirs) = channel::report_pair().step("make a socket pair")?;
+        let share = self.share.as_ref();
         let door = join::Door {
             thread: self.thread,
             spec,
@@ -125,7 +126,13 @@ impl Server {
             report: theirs.as_fd(),
             volatile: &self.paths.volatile,
         };
-        spawn(self.thread, join::NAMESPACES, || door.run()).step("fork a command")?;
+        spawn(self.thread, join::NAMESPACES, || {
+            if let Some(share) = share {
+                share.join();
+            }
+            door.run()
+        })
+        .step("fork a command")?;
         drop(theirs);
         join::read_report(&ours)
     }

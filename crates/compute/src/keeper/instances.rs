@@ -179,6 +179,7 @@ impl Server {
         let fresh = !self.instances.known.contains_key(&spec.id) && !self.has_files(&spec.id);
         let namespace = self.namespaces.get_mut(&spec.namespace)?;
         let (ours, theirs) = channel::report_pair().step("make a socket pair")?;
+        let share = self.share.as_ref();
         let child = launch::Child {
             thread: self.thread,
             spec: &spec,
@@ -187,7 +188,13 @@ impl Server {
             user: self.guests.user(),
             report: theirs.as_fd(),
         };
-        let process = spawn(self.thread, launch::NAMESPACES, || child.run()).step("fork an instance")?;
+        let process = spawn(self.thread, launch::NAMESPACES, || {
+            if let Some(share) = share {
+                share.join();
+            }
+            child.run()
+        })
+        .step("fork an instance")?;
         self.children.insert(process.pid, Role::Instance(spec.id.clone()));
         let later = LaunchSpec { user_data: Vec::new(), ssh_host_key: None, first_boot: false, ..spec };
         let instance = Instance {

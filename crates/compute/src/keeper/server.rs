@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Refusal, Step};
 use crate::guests::Guests;
 use crate::protocol::{Event, Inventory, Owner, PAGE, Reply, Request, VERSION};
 use crate::rootfs::Base;
+use crate::share::Share;
 use crate::syscall::SingleThread;
 
 /// How long a shutdown waits for what it has killed.
@@ -45,6 +46,8 @@ pub(super) enum Role {
 pub(super) struct Server {
     pub(super) thread: SingleThread,
     pub(super) guests: Guests,
+    /// What instances and commands run in; nothing where control groups are out of reach.
+    pub(super) share: Option<Share>,
     pub(super) paths: Paths,
     pub(super) clients: Clients,
     pub(super) namespaces: Namespaces,
@@ -90,6 +93,7 @@ impl Server {
         let mut server = Self {
             thread,
             guests: Guests::new(thread),
+            share: share(),
             clients: Clients::default(),
             namespaces: Namespaces::new()?,
             instances: Instances::default(),
@@ -290,6 +294,12 @@ impl Server {
 
 pub(super) fn done((): ()) -> Outcome {
     Ok(Some((Reply::Done, None)))
+}
+
+fn share() -> Option<Share> {
+    Share::new()
+        .inspect_err(|error| eprintln!("keeper: many busy instances will slow the daemon down: {error}"))
+        .ok()
 }
 
 /// Each namespace and each instance costs descriptors; the usual soft limit is 1024.

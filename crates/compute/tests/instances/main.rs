@@ -53,6 +53,7 @@ const CASES: &[(&str, Case)] = &[
     ("safety::an_instance_owns_no_other_network", safety::an_instance_owns_no_other_network),
     ("safety::strangers_are_turned_away", safety::strangers_are_turned_away),
     ("safety::nonsense_ends_the_connection", safety::nonsense_ends_the_connection),
+    ("safety::instances_share_the_processors", safety::instances_share_the_processors),
     ("safety::shutdown_leaves_nothing", safety::shutdown_leaves_nothing),
     ("safety::nothing_survives_the_keeper", safety::nothing_survives_the_keeper),
     ("safety::a_later_daemon_joins_the_keeper", safety::a_later_daemon_joins_the_keeper),

@@ -173,6 +173,28 @@ pub fn shutdown_leaves_nothing(lab: &mut Lab) {
     assert_eq!(lab.client.terminate("a").map_err(|error| error.kind()), Err(ErrorKind::NotFound));
 }
 
+/// However many sessions there are in instances, they are one party for the scheduler.
+pub fn instances_share_the_processors(lab: &mut Lab) {
+    let said = lab.outside(&["doctor", &lab.data_dir.display().to_string()]);
+    let is_possible = said.contains("ok processor share: ");
+    assert!(is_possible || said.contains("MISSING processor share: "), "{said}");
+    let group = format!("/enishi-{}", lab.client.keeper_pid());
+    for id in ["a", "b"] {
+        lab.instance(id);
+        for script in ["cat /proc/self/cgroup", "setsid -w cat /proc/self/cgroup", "cat /proc/1/cgroup"] {
+            let groups = lab.ask(id, script);
+            assert_eq!(groups.lines().any(|line| line.ends_with(&group)), is_possible, "{script}: {groups}");
+        }
+    }
+    Client::connect(&lab.socket).expect("connect").shutdown().expect("shut down");
+    for hierarchy in ["/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"] {
+        let left = format!("{hierarchy}{group}");
+        let is_gone = || (!fs::exists(&left).unwrap_or(false)).then_some(());
+        assert!(eventually(is_gone).is_some(), "{left} is left");
+    }
+    lab.client = crate::lab::start_keeper(&lab.socket, &lab.data_dir);
+}
+
 pub fn nothing_survives_the_keeper(lab: &mut Lab) {
     lab.instance("a");
     lab.ask("a", "sleep 1006 >/dev/null 2>&1 &");
