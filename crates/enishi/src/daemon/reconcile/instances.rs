@@ -25,10 +25,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The same for a reboot.
 const REBOOT_GRACE: Duration = Duration::from_secs(5);
 
-/// How many instances are torn down at the same time. Each is a crowd of processes and mounts that end at once; all of a
-/// world together would keep every processor from who asks the endpoint meanwhile, and not be gone any earlier.
-const TEARDOWNS: usize = 32;
-
 /// What an instance does at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
@@ -105,10 +101,6 @@ impl Instances {
         self.phases.values().filter(|phase| matches!(phase, Phase::Running { .. })).count()
     }
 
-    fn terminating(&self) -> usize {
-        self.phases.values().filter(|phase| matches!(phase, Phase::Terminating)).count()
-    }
-
     /// Takes in an event of the keeper.
     pub fn observe(&mut self, event: Event) {
         match event {
@@ -158,7 +150,6 @@ impl Instances {
     /// Ends what must not run.
     pub fn end(&mut self, world: &World) -> Vec<String> {
         let (mut errors, mut gone) = (Vec::new(), Vec::new());
-        let mut room = TEARDOWNS.saturating_sub(self.terminating());
         for (id, phase) in &mut self.phases {
             let row = InstanceId::parse(id).ok().and_then(|id| world.get::<Instance>(&id));
             let result = match row.map(|row| row.state) {
@@ -171,16 +162,11 @@ impl Instances {
                 },
                 None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => match phase {
                     Phase::Terminating => continue,
-                    // Its network is gone with this round; the end of another one calls for the next.
-                    _ if room == 0 => continue,
                     _ => self.client.terminate(id).map(|()| Phase::Terminating),
                 },
             };
             match result {
-                Ok(next) => {
-                    room = room.saturating_sub(usize::from(next == Phase::Terminating));
-                    *phase = next;
-                }
+                Ok(next) => *phase = next,
                 Err(error) if error.kind() == ErrorKind::NotFound => gone.push(id.clone()),
                 Err(error) => errors.push(format!("{id}: {error}")),
             }
