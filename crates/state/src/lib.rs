@@ -20,6 +20,7 @@ pub mod quota;
 pub mod route53;
 pub mod route53domains;
 pub mod route53resolver;
+pub mod s3;
 pub mod sts;
 mod table;
 mod tag;

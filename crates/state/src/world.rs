@@ -1,7 +1,8 @@
 //! All tables, as one immutable snapshot.
 
 use crate::{
-    ResourceId, Row, Table, Tag, acm, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, sts,
+    ResourceId, Row, Table, Tag, acm, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, s3,
+    sts,
 };
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
@@ -199,6 +200,8 @@ world! {
     trust_stores: elbv2::TrustStore,
     /// ACM certificates.
     certificates: acm::Certificate,
+    /// S3 buckets.
+    buckets: s3::Bucket,
     /// STS sessions.
     sessions: sts::Session,
     /// Service quotas that differ from their default.

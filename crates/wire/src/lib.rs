@@ -10,6 +10,7 @@
 //! properties, and the targets under `fuzz/`.
 #![forbid(unsafe_code)]
 
+pub mod aws_chunked;
 pub mod aws_json;
 pub mod aws_query;
 mod content_encoding;
@@ -24,6 +25,7 @@ pub mod rpc_v2_cbor;
 mod scalar;
 pub mod schema;
 mod shape;
+pub mod sigv2;
 pub mod sigv4;
 mod timestamp;
 mod uri_template;

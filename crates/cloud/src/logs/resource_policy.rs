@@ -11,6 +11,7 @@ use enishi_wire::Fault;
 use serde_json::Value;
 
 use super::{faults, page, page_limit};
+use crate::policy::{self, Principal, Verdict, statements};
 use crate::registry::Registry;
 
 /// Policies of one account and region at most, and characters of one.
@@ -115,94 +116,16 @@ pub(crate) struct Access<'a> {
 
 /// Whether the policies of an account and region allow it: one statement does, and none denies it.
 pub(crate) fn allows(world: &World, scope: &Scope, access: Access<'_>) -> bool {
-    let mut is_allowed = false;
-    for policy in world.by::<ResourcePolicy>("scope", &scope.to_string()) {
-        let Ok(json) = serde_json::from_str::<Value>(&policy.document) else { continue };
-        for statement in statements(&json).filter(|statement| concerns(statement, scope, access)) {
-            match statement.get("Effect").and_then(Value::as_str) {
-                Some("Allow") => is_allowed = true,
-                _ => return false,
-            }
-        }
-    }
-    is_allowed
-}
-
-fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
-    items(policy.get("Statement"))
-}
-
-/// The items of a list; a value that is none stands for a list of one.
-fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let (list, single) = match value {
-        Some(Value::Array(list)) => (list.as_slice(), None),
-        other => (Default::default(), other),
+    let asked = policy::Access {
+        principal: Principal::Service { names: &[access.service], accounts: &[] },
+        action: access.action,
+        resource: access.resource,
+        context: &[("aws:sourceaccount", scope.account.as_str()), ("aws:sourcearn", access.source)],
     };
-    list.iter().chain(single)
-}
-
-fn concerns(statement: &Value, scope: &Scope, access: Access<'_>) -> bool {
-    let any = |member: &str, accepts: &dyn Fn(&str) -> bool| {
-        items(statement.get(member)).filter_map(Value::as_str).any(accepts)
-    };
-    let principal = match statement.get("Principal") {
-        Some(Value::String(everybody)) => everybody == "*",
-        Some(principal) => {
-            let services = items(principal.get("Service")).chain(items(principal.get("AWS")));
-            services.filter_map(Value::as_str).any(|service| service == access.service || service == "*")
-        }
-        None => false,
-    };
-    let action = |pattern: &str| is_like(&pattern.to_ascii_lowercase(), &access.action.to_ascii_lowercase());
-    principal
-        && any("Action", &action)
-        && any("Resource", &|pattern| is_like(pattern, access.resource))
-        && statement.get("Condition").is_none_or(|condition| holds(condition, scope, access))
-}
-
-/// Whether conditions on the source hold; one of an unknown kind does not.
-fn holds(condition: &Value, scope: &Scope, access: Access<'_>) -> bool {
-    let Value::Object(operators) = condition else { return false };
-    operators.iter().all(|(operator, keys)| {
-        let exact = match operator.as_str() {
-            "StringEquals" => true,
-            "StringLike" | "ArnLike" | "ArnEquals" => false,
-            _ => return false,
-        };
-        let Value::Object(keys) = keys else { return false };
-        keys.iter().all(|(key, wanted)| {
-            let value = match key.to_ascii_lowercase().as_str() {
-                "aws:sourceaccount" => scope.account.as_str(),
-                "aws:sourcearn" => access.source,
-                _ => return false,
-            };
-            let accepts = |wanted: &str| if exact { wanted == value } else { is_like(wanted, value) };
-            items(Some(wanted)).filter_map(Value::as_str).any(accepts)
-        })
-    })
-}
-
-/// Whether a text is like a pattern in which `*` stands for any characters and `?` for one.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut from) = (0, 0);
-    // Where the last star was, and how far its characters go.
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(character) = text.get(from) {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(wanted) if *wanted == '?' || wanted == character => (at, from) = (at + 1, from + 1),
-            _ => match star {
-                Some((star_at, star_from)) => {
-                    star = Some((star_at, star_from + 1));
-                    (at, from) = (star_at + 1, star_from + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(at).all(|rest| *rest == '*')
+    let policies = world.by::<ResourcePolicy>("scope", &scope.to_string());
+    let verdicts = policies
+        .filter_map(|policy| serde_json::from_str::<Value>(&policy.document).ok())
+        .map(|document| policy::judge(&document, asked));
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
 }

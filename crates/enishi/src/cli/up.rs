@@ -111,7 +111,8 @@ fn announce(listen: SocketAddr, output: Output) -> anyhow::Result<()> {
 }
 
 fn log() {
-    let filter = EnvFilter::try_from_env("ENISHI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // The library of S3's protocol takes every refusal for an error.
+    let filter = EnvFilter::try_from_env("ENISHI_LOG").unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Only a second daemon in one process would find a subscriber installed.
     let _ = builder.with_ansi(false).with_target(false).try_init();

@@ -20,6 +20,7 @@ mod logs;
 mod metadata;
 mod outbox;
 mod reconcile;
+mod s3;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use enishi_plan::{Delegations, NameServer};
 use enishi_state::{AccountId, Caller, Region, Scope};
 use enishi_wire::Fault;
 use enishi_wire::routing::Router;
+use s3s::service::S3Service;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -53,6 +55,7 @@ use health::HealthChecks;
 use journal::{Journal, Progress};
 use logs::Logs;
 use reconcile::{Mailbox, NodeSockets, Realised, Reconciler, Services};
+use s3::Objects;
 use store::Store;
 use writer::{Receipt, Writer};
 
@@ -135,6 +138,8 @@ pub struct App {
     health: HealthChecks,
     authority: Arc<Authority>,
     logs: Logs,
+    objects: Objects,
+    s3: S3Service,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
     info: Info,
@@ -204,15 +209,7 @@ impl App {
 
     /// Waits until a change is on disk. One that is lost is no longer to be seen when its caller hears of it.
     pub async fn wait_durable(&self, generation: u64) -> Result<(), Fault> {
-        let mut progress = self.progress.clone();
-        let settled = progress.wait_for(|progress| progress.settles(generation).is_some()).await;
-        match settled.map(|progress| progress.settles(generation)) {
-            Ok(Some(true)) => Ok(()),
-            _ => {
-                self.writer.recover().await;
-                Err(writer::not_durable())
-            }
-        }
+        wait_durable(&self.writer, &self.progress, generation).await
     }
 
     /// Waits until a change is on disk and, where packets can tell, in force.
@@ -234,6 +231,23 @@ impl App {
         // The sender lives as long as the daemon.
         let _ =
             realised.wait_for(|realised| realised.settled == self.writer.newest().load().generation).await;
+    }
+}
+
+/// Waits until a change is on disk, see [`App::wait_durable`].
+async fn wait_durable(
+    writer: &Writer,
+    progress: &watch::Receiver<Progress>,
+    generation: u64,
+) -> Result<(), Fault> {
+    let mut progress = progress.clone();
+    let settled = progress.wait_for(|progress| progress.settles(generation).is_some()).await;
+    match settled.map(|progress| progress.settles(generation)) {
+        Ok(Some(true)) => Ok(()),
+        _ => {
+            writer.recover().await;
+            Err(writer::not_durable())
+        }
     }
 }
 
@@ -268,6 +282,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         .build()
         .context("cannot start threads")?;
     let logs = Logs::start(&data_dir.log_event_file(), writer.clone(), progress.clone(), runtime.handle())?;
+    let objects = Objects::start(data_dir, writer.clone(), progress.clone(), runtime.handle());
     let keeper = reconcile::KeeperFiles {
         socket: options.keeper_socket.clone(),
         data_dir: data_dir.path().to_owned(),
@@ -316,6 +331,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         health,
         authority,
         logs,
+        s3: objects.service(),
+        objects,
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {

@@ -146,6 +146,16 @@ impl DataDir {
     pub fn log_event_file(&self) -> PathBuf {
         self.path.join("logs.redb")
     }
+
+    /// The file of the index of S3's objects.
+    pub fn object_index_file(&self) -> PathBuf {
+        self.path.join("objects.redb")
+    }
+
+    /// The directory of their data.
+    pub fn object_directory(&self) -> PathBuf {
+        self.path.join("objects")
+    }
 }
 
 /// Committed transactions that have to be written.

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use enishi_state::{Caller, Delta, Entropy, Row, Tx, World, ec2, logs, quota, route53, sts};
+use enishi_state::{Caller, Delta, Entropy, Row, Tx, World, ec2, logs, quota, route53, s3, sts};
 use enishi_wire::Fault;
 use rand::Rng;
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ const QUEUE: usize = 8192;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Tables that no packet ever sees the effect of.
-const NOT_NETWORK: [&str; 12] = [
+const NOT_NETWORK: [&str; 13] = [
     enishi_state::Tag::TABLE,
     ec2::ClientToken::TABLE,
     ec2::KeyPair::TABLE,
@@ -38,6 +38,7 @@ const NOT_NETWORK: [&str; 12] = [
     logs::LogStream::TABLE,
     logs::ResourcePolicy::TABLE,
     route53::QueryLoggingConfig::TABLE,
+    s3::Bucket::TABLE,
     sts::Session::TABLE,
     quota::Quota::TABLE,
     quota::QuotaRequest::TABLE,

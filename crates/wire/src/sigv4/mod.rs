@@ -7,7 +7,10 @@
 //! AWS pages: "Create a signed AWS API request" and "Authenticating requests: using query parameters" of the IAM and S3
 //! guides. Tested with the official vectors (`tests/sigv4_vectors.rs`).
 
+mod chain;
 mod verify;
+
+pub use chain::{Chain, Sha256};
 
 use crate::fault::Fault;
 use crate::message::Request;

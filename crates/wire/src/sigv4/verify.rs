@@ -6,7 +6,7 @@
 use aws_lc_rs::{digest, hmac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Authorization, Denied, Place, SYMMETRIC};
+use super::{Authorization, Chain, Denied, Place, SYMMETRIC};
 use crate::message::Request;
 use crate::{Timestamp, limits};
 
@@ -26,15 +26,45 @@ impl Authorization {
     /// # Errors
     /// [`Denied`]: the signature is wrong, too old or too new, or made in a way that is not verified here.
     pub fn verify(&self, request: &Request<'_>, secret: &str, now: Timestamp) -> Result<(), Denied> {
+        let payload = self.payload_hash(request)?;
+        self.verify_with(request, &payload, secret, now)
+    }
+
+    /// Checks the signature of a request of S3 whose body is still to come. Whoever reads it checks that it has the digest
+    /// that the header `x-amz-content-sha256` claims; bodies that are signed in chunks are checked by the chain.
+    ///
+    /// # Errors
+    /// As [`Authorization::verify`].
+    pub fn verify_head(&self, request: &Request<'_>, secret: &str, now: Timestamp) -> Result<Chain, Denied> {
+        let payload = match self.place {
+            Place::Query { .. } => UNSIGNED_PAYLOAD,
+            Place::Header => request.header("x-amz-content-sha256").ok_or_else(|| {
+                Denied::Incomplete(
+                    "Missing required header for this request: x-amz-content-sha256".to_owned(),
+                )
+            })?,
+        };
+        self.verify_with(request, payload, secret, now)?;
+        let scope = [self.date.as_str(), &self.region, &self.service];
+        Ok(Chain::new(secret, scope, &self.signed_at()?.compact(), &self.signature))
+    }
+
+    fn verify_with(
+        &self,
+        request: &Request<'_>,
+        payload: &str,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
         if self.is_asymmetric {
             return Err(Denied::Unsupported("AWS4-ECDSA-P256-SHA256 signatures are not verified here."));
         }
         self.check_time(now)?;
         self.check_signed_headers(request)?;
-        let canonical = self.canonical_request(request)?;
-        let to_sign = self.string_to_sign(&canonical)?;
+        let to_sign = self.string_to_sign(&self.canonical_request(request, payload))?;
         let given = decode_hex(&self.signature).ok_or(Denied::Mismatch)?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.signing_key(secret));
+        let scope = [self.date.as_str(), &self.region, &self.service];
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &signing_key(secret, scope));
         hmac::verify(&key, to_sign.as_bytes(), &given).map_err(|_| Denied::Mismatch)
     }
 
@@ -103,16 +133,15 @@ impl Authorization {
         }
     }
 
-    pub(super) fn canonical_request(&self, request: &Request<'_>) -> Result<String, Denied> {
+    pub(super) fn canonical_request(&self, request: &Request<'_>, payload: &str) -> String {
         let mut out = format!("{}\n{}\n", request.method, self.canonical_path(request.path));
         out.push_str(&canonical_query(request.query));
         out.push('\n');
         for name in &self.signed_headers {
             out.push_str(&format!("{name}:{}\n", canonical_header(request, name)));
         }
-        let payload = self.payload_hash(request)?;
         out.push_str(&format!("\n{}\n{payload}", self.signed_headers.join(";")));
-        Ok(out)
+        out
     }
 
     /// S3 signs the path as sent; all others sign it normalised and escaped once more.
@@ -146,13 +175,12 @@ impl Authorization {
             self.date, self.region, self.service
         ))
     }
+}
 
-    fn signing_key(&self, secret: &str) -> Vec<u8> {
-        let start = format!("AWS4{secret}").into_bytes();
-        [self.date.as_str(), &self.region, &self.service, "aws4_request"]
-            .iter()
-            .fold(start, |key, part| mac(&key, part))
-    }
+/// The key of a day, a region and a service.
+pub(super) fn signing_key(secret: &str, [date, region, service]: [&str; 3]) -> Vec<u8> {
+    let start = format!("AWS4{secret}").into_bytes();
+    [date, region, service, "aws4_request"].iter().fold(start, |key, part| mac(&key, part))
 }
 
 fn mac(key: &[u8], message: &str) -> Vec<u8> {
@@ -203,11 +231,11 @@ fn normalised(path: &str) -> String {
     format!("/{}{end}", kept.join("/"))
 }
 
-fn encode_hex(bytes: &[u8]) -> String {
+pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let is_hex = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     is_hex.then_some(())?;
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()

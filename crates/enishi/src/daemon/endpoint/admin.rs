@@ -26,11 +26,10 @@ use enishi_cloud::route53domains::mail::VERIFY_PATH;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, guard, names, show, zone};
+use super::{Answer, guard, names, show, whole, zone};
 use crate::daemon::dns::Question;
 use crate::daemon::{App, Stop, outbox};
 
@@ -78,7 +77,7 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes) -> Answer {
     };
     let mut answer = result.unwrap_or_else(refuse);
     if head.method == Method::HEAD {
-        *answer.body_mut() = Full::default();
+        *answer.body_mut() = whole(Bytes::new());
     }
     answer
 }
@@ -102,8 +101,9 @@ const KNOWN: [&str; 15] = [
 ];
 
 fn health(app: &App) -> Answer {
+    let running = |service: &str| (service.to_owned(), json!("running"));
     let services: serde_json::Map<String, Value> =
-        enishi_api::SERVICES.iter().map(|service| (service.name.to_owned(), json!("running"))).collect();
+        enishi_api::SERVICES.iter().map(|service| service.name).chain(["s3"]).map(running).collect();
     let status = app.status();
     data(&json!({
         "services": services,
@@ -118,6 +118,7 @@ async fn reset(app: &App) -> Result<Answer, Refusal> {
     let refused = |fault: enishi_wire::Fault| (StatusCode::SERVICE_UNAVAILABLE, fault.to_string());
     let receipt = app.writer.reset().await.map_err(refused)?;
     app.logs.changed();
+    app.objects.changed();
     Ok(data(&json!({ "generation": receipt.generation })))
 }
 
@@ -198,7 +199,7 @@ async fn verify(app: &Arc<App>, head: &Parts) -> Result<Answer, Refusal> {
         Method::POST => outbox::answer(app, &token).await?,
         _ => outbox::question(&app.writer.newest().load(), &token)?,
     };
-    let mut answer = Response::new(Full::new(Bytes::from(page)));
+    let mut answer = Response::new(whole(page));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // The page needs nothing but its own button, and belongs in nobody's frame.
@@ -221,7 +222,7 @@ fn parameter(head: &Parts, name: &str) -> Option<String> {
 
 fn data(value: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let mut answer = Response::new(whole(body));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }

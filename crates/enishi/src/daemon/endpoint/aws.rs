@@ -14,12 +14,11 @@ use enishi_wire::{Fault, Request, Value};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use rand::Rng;
 
-use super::Answer;
 use super::caller::identify;
 use super::supply::supply;
+use super::{Answer, whole};
 use crate::daemon::{App, clock};
 
 /// Answers one request.
@@ -114,7 +113,7 @@ async fn write(
 }
 
 fn into_http(response: enishi_wire::Response) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    let mut answer = Response::new(whole(response.body));
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(&*name), HeaderValue::try_from(value)) {

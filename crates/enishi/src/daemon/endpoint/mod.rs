@@ -1,6 +1,7 @@
 //! The endpoint: one port for every service, HTTP/1.1 and HTTP/2 in clear text.
 //!
 //! * [`aws`]: requests of the AWS APIs.
+//! * [`s3`]: requests of Amazon S3, whose bodies come and go in pieces.
 //! * [`admin`]: `/_enishi/…` for the command line, and the drop-in conventions under `/_localstack/…`.
 //! * [`guard`]: what a browser page may not do.
 //!
@@ -12,6 +13,7 @@ mod aws;
 mod caller;
 mod guard;
 pub(crate) mod names;
+mod s3;
 mod show;
 mod supply;
 mod zone;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -57,7 +59,13 @@ const LARGE_BODIES: u64 = 64 * 1024 * 1024;
 /// Streams of one HTTP/2 connection at the same time.
 const STREAMS: u32 = 128;
 
-type Answer = Response<Full<Bytes>>;
+/// An answer: whole, or an object of S3 that is read while it is sent.
+type Answer = Response<Either<Full<Bytes>, s3s::Body>>;
+
+/// The body of an answer that is in memory.
+fn whole(body: impl Into<Bytes>) -> Either<Full<Bytes>, s3s::Body> {
+    Either::Left(Full::new(body.into()))
+}
 
 /// Raises the limit of open files to the most that is allowed; answers how many connections it leaves room for.
 pub fn raise_descriptor_limit() -> usize {
@@ -133,6 +141,9 @@ async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     if guard::is_foreign_page(&head) {
         return plain(StatusCode::FORBIDDEN, "a page of another site may not call this endpoint");
     }
+    if s3::owns(app, &head) {
+        return s3::respond(app, head, body, &request_id).await;
+    }
     match read_body(body).await {
         Ok(body) => aws::respond(app, &head, &body, &request_id).await,
         Err(refusal) => refusal,
@@ -172,7 +183,7 @@ async fn turn(size: u64) -> Result<Option<SemaphorePermit<'static>>, Answer> {
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    let mut answer = Response::new(whole(text));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     answer
