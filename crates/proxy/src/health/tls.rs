@@ -27,7 +27,7 @@ impl TlsClient {
     /// The provider of cryptography has no cipher suite for them.
     pub fn new() -> Result<Self, TlsUnavailable> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let anyone = Arc::new(Anyone(provider.clone()));
+        let anyone = Arc::new(Anyone::new(provider.clone()));
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsUnavailable)?
@@ -51,7 +51,14 @@ impl TlsClient {
 /// Takes anyone for who they say they are: "HTTPS health checks don't validate SSL/TLS certificates, so checks don't fail even if
 /// a certificate is invalid or expired".
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+pub(crate) struct Anyone(Arc<CryptoProvider>);
+
+impl Anyone {
+    /// With the signatures that a provider understands.
+    pub(crate) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Anyone(provider)
+    }
+}
 
 impl ServerCertVerifier for Anyone {
     fn verify_server_cert(

@@ -1,0 +1,64 @@
+//! Which target gets a request.
+//! [Routing algorithms](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#modify-routing-algorithm)
+
+use std::sync::atomic::Ordering;
+
+use enishi_fabric::balancer::Algorithm;
+
+use super::random::Random;
+use super::snapshot::{Group, TargetPlan};
+
+impl Group {
+    /// The target for a new request at `now`, in milliseconds since 1970; `None`: there is none.
+    pub fn choose(&self, now: i64, random: &mut Random) -> Option<&TargetPlan> {
+        let count = self.eligible.len();
+        if count == 0 {
+            return None;
+        }
+        match self.config.algorithm {
+            Algorithm::LeastOutstandingRequests => self.least_busy(random.below(count)),
+            Algorithm::WeightedRandom | Algorithm::FlowHash => self.at(random.below(count)),
+            Algorithm::RoundRobin => {
+                // A target in its slow start lets some of its turns pass.
+                for _ in 0..if self.has_slow_starters { count.min(64) } else { 0 } {
+                    let target = self.next(count)?;
+                    if self.share(target, now) > random.fraction() {
+                        return Some(target);
+                    }
+                }
+                self.next(count)
+            }
+        }
+    }
+
+    /// The target that stands behind a key, if it still gets requests of clients that stay with it.
+    pub fn keyed(&self, key: u64) -> Option<&TargetPlan> {
+        self.targets.iter().find(|target| target.key == key && target.is_usable)
+    }
+
+    fn at(&self, index: usize) -> Option<&TargetPlan> {
+        self.targets.get(*self.eligible.get(index)?)
+    }
+
+    fn next(&self, count: usize) -> Option<&TargetPlan> {
+        self.at(self.state.cursor.fetch_add(1, Ordering::Relaxed) % count)
+    }
+
+    /// Those with equally few requests take turns, by where the search begins.
+    fn least_busy(&self, from: usize) -> Option<&TargetPlan> {
+        let (before, behind) = self.eligible.split_at_checked(from)?;
+        let targets = behind.iter().chain(before).filter_map(|index| self.targets.get(*index));
+        targets.min_by_key(|target| target.state.in_flight.load(Ordering::Relaxed))
+    }
+
+    /// The share of its turns that a target takes, growing linearly: "The load balancer linearly increases the number of requests that
+    /// it can send to a target in slow start mode."
+    fn share(&self, target: &TargetPlan, now: i64) -> f64 {
+        let duration = f64::from(self.config.slow_start_seconds.unwrap_or_default()) * 1000.0;
+        let healthy_for = now.saturating_sub(target.since).max(0);
+        if duration == 0.0 { 1.0 } else { (healthy_for as f64 / duration).clamp(0.01, 1.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! A load balancer's configuration as one node uses it: rules and patterns compiled, targets chosen from in constant time.
+//!
+//! A snapshot is made once for each new [`Balancer`] and never changes. What outlives it (requests in flight, counters, whose turn
+//! it is) is kept beside it in [`States`] and found again by ARN and address.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddrV4;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use enishi_fabric::balancer::{
+    Action, Balancer, FixedResponse, Health, Listener, Redirect, Rule, TargetGroup,
+};
+
+use super::counters::GroupCounters;
+use super::login::Login;
+use super::rewrite::Rewrites;
+use super::rules::Rules;
+
+/// What a node knows.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What it was made from.
+    pub balancer: Arc<Balancer>,
+    /// The listeners by port.
+    pub listeners: BTreeMap<u16, Arc<ListenerPlan>>,
+    /// The target groups by ARN.
+    pub groups: HashMap<Arc<str>, Arc<Group>>,
+}
+
+/// A listener, compiled.
+#[derive(Debug)]
+pub struct ListenerPlan {
+    /// What it was made from.
+    pub listener: Arc<Listener>,
+    /// Which requests each of the rules is for.
+    pub rules: Rules,
+    /// What is done, rule by rule.
+    pub steps: Vec<Step>,
+    /// Who may go on, rule by rule.
+    pub logins: Vec<Option<Login>>,
+}
+
+/// What is done with the requests of a rule.
+#[derive(Debug)]
+pub enum Step {
+    /// They are forwarded.
+    Forward(ForwardPlan),
+    /// Clients are sent elsewhere.
+    Redirect(Redirect),
+    /// They are answered.
+    Fixed(FixedResponse),
+}
+
+/// Which groups requests are forwarded to.
+#[derive(Debug)]
+pub struct ForwardPlan {
+    /// The groups, each with the sum of the weights up to and with its own.
+    pub groups: Vec<(Arc<Group>, u32)>,
+    /// For how many seconds a client stays with its group, if it does.
+    pub stickiness_seconds: Option<u32>,
+    /// What is changed before requests are forwarded.
+    pub rewrites: Rewrites,
+}
+
+impl ForwardPlan {
+    /// The group for a number: each gets its share of them. `None`: no group has a weight.
+    pub fn group(&self, number: u64) -> Option<&Arc<Group>> {
+        if let [(only, weight)] = self.groups.as_slice() {
+            return (*weight > 0).then_some(only);
+        }
+        let (_, total) = self.groups.last()?;
+        let at = u32::try_from(number.checked_rem(u64::from(*total))?).unwrap_or_default();
+        self.groups.iter().find(|(_, upto)| at < *upto).map(|(group, _)| group)
+    }
+}
+
+/// A target group, as one zone's node uses it.
+#[derive(Debug)]
+pub struct Group {
+    /// What it was made from.
+    pub config: Arc<TargetGroup>,
+    /// All its targets, as configured.
+    pub targets: Vec<TargetPlan>,
+    /// Those that get new requests.
+    pub eligible: Vec<usize>,
+    /// Whether one of those was healthy for less than the slow start's duration when the snapshot was made.
+    pub has_slow_starters: bool,
+    /// What outlives the snapshot.
+    pub state: Arc<GroupState>,
+}
+
+/// A target, as a node uses it.
+#[derive(Debug)]
+pub struct TargetPlan {
+    /// Where it is.
+    pub address: SocketAddrV4,
+    /// What stands for it in cookies.
+    pub key: u64,
+    /// Since when it is as it is, in milliseconds since 1970.
+    pub since: i64,
+    /// Whether it gets requests of clients that stay with it.
+    pub is_usable: bool,
+    /// What outlives the snapshot.
+    pub state: Arc<TargetState>,
+}
+
+/// What is remembered of a target group.
+#[derive(Debug)]
+pub struct GroupState {
+    /// Whose turn it is.
+    pub cursor: AtomicUsize,
+    /// What was counted.
+    pub counters: GroupCounters,
+}
+
+/// What is remembered of a target in a group.
+#[derive(Debug, Default)]
+pub struct TargetState {
+    /// Requests that are not answered yet.
+    pub in_flight: AtomicU32,
+    /// Whether it is gone: it was deregistered and its time to finish is over.
+    pub is_gone: AtomicBool,
+}
+
+/// What outlives snapshots.
+#[derive(Debug)]
+pub struct States {
+    workers: usize,
+    zone: Arc<str>,
+    secret: [u8; 32],
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    groups: HashMap<Arc<str>, Arc<GroupState>>,
+    targets: HashMap<(Arc<str>, SocketAddrV4), Arc<TargetState>>,
+}
+
+impl States {
+    /// For a node in this zone that so many workers run; the secret is the one of all nodes of the load balancer.
+    pub fn new(workers: usize, zone: Arc<str>, secret: [u8; 32]) -> Self {
+        States { workers, zone, secret, known: Mutex::default() }
+    }
+
+    fn login(&self, rule: &Rule) -> Option<Login> {
+        rule.authenticate.as_ref().map(|config| Login::new(config, &self.secret))
+    }
+
+    /// The counters of target groups, by ARN.
+    pub fn groups(&self) -> Vec<(Arc<str>, Arc<GroupState>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.groups.iter().map(|(arn, state)| (arn.clone(), state.clone())).collect()
+    }
+
+    /// Compiles a configuration.
+    pub fn compile(&self, balancer: &Arc<Balancer>) -> Snapshot {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let groups: HashMap<_, _> = balancer
+            .target_groups
+            .values()
+            .map(|group| (group.arn.clone(), Arc::new(self.group(group, &mut known))))
+            .collect();
+        let used: HashSet<*const TargetState> = groups
+            .values()
+            .flat_map(|group: &Arc<Group>| group.targets.iter().map(|target| Arc::as_ptr(&target.state)))
+            .collect();
+        known.targets.retain(|_, state| {
+            let is_used = used.contains(&Arc::as_ptr(state));
+            state.is_gone.store(!is_used, Ordering::Relaxed);
+            is_used
+        });
+        known.groups.retain(|arn, _| balancer.target_groups.contains_key(arn));
+        let listener = |listener: &Arc<Listener>| {
+            Arc::new(ListenerPlan {
+                rules: Rules::new(&listener.rules),
+                steps: listener.rules.iter().map(|rule| step(rule, &groups)).collect(),
+                logins: listener.rules.iter().map(|rule| self.login(rule)).collect(),
+                listener: listener.clone(),
+            })
+        };
+        let listeners = balancer.listeners.iter().map(|(port, config)| (*port, listener(config))).collect();
+        Snapshot { balancer: balancer.clone(), listeners, groups }
+    }
+
+    fn group(&self, config: &Arc<TargetGroup>, known: &mut Known) -> Group {
+        let state = known.groups.entry(config.arn.clone()).or_insert_with(|| {
+            Arc::new(GroupState { cursor: AtomicUsize::new(0), counters: GroupCounters::new(self.workers) })
+        });
+        let state = state.clone();
+        let targets: Vec<TargetPlan> = config
+            .targets
+            .iter()
+            .map(|target| {
+                let address = SocketAddrV4::new(target.address, target.port);
+                let state = known.targets.entry((config.arn.clone(), address)).or_default().clone();
+                let key = key(&config.arn, &target.id, target.port);
+                TargetPlan { address, key, since: target.since, is_usable: false, state }
+            })
+            .collect();
+        let mut group =
+            Group { config: config.clone(), targets, eligible: Vec::new(), has_slow_starters: false, state };
+        self.elect(&mut group);
+        group
+    }
+
+    /// "If a target group contains only unhealthy registered targets, the load balancer routes requests to all those targets,
+    /// regardless of their health status." Zones are looked at each for itself when cross-zone load balancing is off.
+    fn elect(&self, group: &mut Group) {
+        let config = group.config.clone();
+        let is_near = |zone: &Option<Arc<str>>| {
+            config.cross_zone || zone.as_ref().is_none_or(|zone| **zone == *self.zone)
+        };
+        let near = || config.targets.iter().enumerate().filter(|(_, target)| is_near(&target.zone));
+        let mut eligible: Vec<usize> =
+            near().filter(|(_, target)| target.is_healthy()).map(|(index, _)| index).collect();
+        let fails_open = eligible.is_empty();
+        if fails_open {
+            eligible = near().filter(|(_, target)| target.is_registered()).map(|(index, _)| index).collect();
+        }
+        for (index, target) in config.targets.iter().enumerate() {
+            // A client stays with its target over zones, but not with one that is ill, unless all are.
+            let is_usable = target.is_healthy() || (fails_open && target.health != Health::Draining);
+            if let Some(plan) = group.targets.get_mut(index) {
+                plan.is_usable = is_usable;
+            }
+        }
+        group.has_slow_starters = config.slow_start_seconds.is_some() && !fails_open;
+        group.eligible = eligible;
+    }
+}
+
+fn step(rule: &Arc<Rule>, groups: &HashMap<Arc<str>, Arc<Group>>) -> Step {
+    match &rule.action {
+        Action::Redirect(redirect) => Step::Redirect(redirect.clone()),
+        Action::Fixed(fixed) => Step::Fixed(fixed.clone()),
+        Action::Forward(forward) => {
+            let mut sum = 0u32;
+            // A single group gets everything, whatever its weight says.
+            let is_single = forward.groups.len() == 1;
+            let weighted = forward.groups.iter().filter_map(|(arn, weight)| {
+                let group = groups.get(arn)?;
+                sum += if is_single { 1 } else { u32::from(*weight) };
+                Some((group.clone(), sum))
+            });
+            Step::Forward(ForwardPlan {
+                groups: weighted.collect(),
+                stickiness_seconds: forward.stickiness_seconds,
+                rewrites: Rewrites::new(&rule.rewrites),
+            })
+        }
+    }
+}
+
+/// A number that stands for a target, or with an empty id for a group, in cookies: FNV-1a over its names.
+pub fn key(group: &str, id: &str, port: u16) -> u64 {
+    let port = port.to_be_bytes();
+    let bytes = group.bytes().chain([0]).chain(id.bytes()).chain([0]).chain(port);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,7 @@
+//! Load balancers with real sockets, on loopback.
+
+mod harness;
+mod http1;
+mod http2;
+mod raw;
+mod tls;
