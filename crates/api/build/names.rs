@@ -27,7 +27,7 @@ fn upper_first(name: &str) -> String {
 
 /// Units and words whose capitals are no word boundaries.
 const WHOLE_WORDS: &[(&str, &str)] =
-    &[("MiB", "Mib"), ("GiB", "Gib"), ("MBps", "Mbps"), ("GBps", "Gbps"), ("VCpu", "Vcpu")];
+    &[("MiB", "Mib"), ("GiB", "Gib"), ("MBps", "Mbps"), ("GBps", "Gbps"), ("VCpu", "Vcpu"), ("IPv", "Ipv")];
 
 /// A member's field: `VpcId` becomes `vpc_id`, `EnableDnsSupport` `enable_dns_support`, `DNSName` `dns_name`.
 pub fn field(member: &str) -> String {

@@ -62,6 +62,10 @@ const fn route53resolver(code: &'static str, name: &'static str, default: u32) -
     Quota { service: "route53resolver", code, name, default, adjustable: true, global: false }
 }
 
+const fn elasticloadbalancing(code: &'static str, name: &'static str, default: u32) -> Quota {
+    Quota { service: "elasticloadbalancing", code, name, default, adjustable: true, global: false }
+}
+
 /// VPCs per Region.
 pub(crate) const VPCS: Quota = vpc("L-F678F1CE", "VPCs per Region", 5);
 /// Subnets per VPC.
@@ -130,6 +134,33 @@ pub(crate) const RESOLVER_RULES: Quota = route53resolver("L-51D8A1FB", "Resolver
 pub(crate) const RESOLVER_RULE_ASSOCIATIONS: Quota =
     route53resolver("L-94E19253", "Associations between resolver rules and VPCs per AWS Region", 2000);
 
+/// Application Load Balancers per Region.
+/// [Quotas](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html)
+pub(crate) const APPLICATION_LOAD_BALANCERS: Quota =
+    elasticloadbalancing("L-53DA6B97", "Application Load Balancers per Region", 50);
+/// Network Load Balancers per Region.
+/// [Quotas](https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html)
+pub(crate) const NETWORK_LOAD_BALANCERS: Quota =
+    elasticloadbalancing("L-69A177A2", "Network Load Balancers per Region", 50);
+/// Target groups per Region.
+pub(crate) const TARGET_GROUPS: Quota = elasticloadbalancing("L-B22855CB", "Target Groups per Region", 3000);
+/// Listeners per Application Load Balancer.
+pub(crate) const LISTENERS_PER_APPLICATION_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-B6DF7632", "Listeners per Application Load Balancer", 50);
+/// Listeners per Network Load Balancer.
+pub(crate) const LISTENERS_PER_NETWORK_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-57A373D6", "Listeners per Network Load Balancer", 50);
+/// Targets per target group.
+pub(crate) const TARGETS_PER_TARGET_GROUP: Quota =
+    elasticloadbalancing("L-A0D0B863", "Targets per Target Group per Region", 1000);
+
+/// Certificates per Application Load Balancer, but for the defaults of its listeners.
+pub(crate) const CERTIFICATES_PER_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-9365A611", "Certificates per Application Load Balancer", 25);
+/// Rules per Application Load Balancer, but for the default rules of its listeners.
+pub(crate) const RULES_PER_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-7EED9B64", "Rules per Application Load Balancer", 100);
+
 /// Every quota that is enforced.
 pub(crate) const ALL: &[Quota] = &[
     ELASTIC_IPS,
@@ -157,6 +188,14 @@ pub(crate) const ALL: &[Quota] = &[
     CERTIFICATES,
     IMPORTED_CERTIFICATES,
     DOMAINS_PER_CERTIFICATE,
+    APPLICATION_LOAD_BALANCERS,
+    NETWORK_LOAD_BALANCERS,
+    TARGET_GROUPS,
+    LISTENERS_PER_APPLICATION_LOAD_BALANCER,
+    LISTENERS_PER_NETWORK_LOAD_BALANCER,
+    TARGETS_PER_TARGET_GROUP,
+    CERTIFICATES_PER_LOAD_BALANCER,
+    RULES_PER_LOAD_BALANCER,
 ];
 
 /// The quota of that code.

@@ -23,6 +23,7 @@ use crate::registry::Registry;
 const SERVICES: &[(&str, &str)] = &[
     ("acm", "AWS Certificate Manager (ACM)"),
     ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
+    ("elasticloadbalancing", "Elastic Load Balancing (ELB)"),
     ("route53", "Amazon Route 53"),
     ("route53resolver", "Amazon Route 53 Resolver"),
     ("vpc", "Amazon Virtual Private Cloud (Amazon VPC)"),

@@ -98,7 +98,7 @@ fn requests_are_checked_and_remembered() {
 fn services_and_quotas_are_listed_in_pages() {
     let mut h = Harness::new();
     let services = h.ok::<ops::ListServices>(ListServicesRequest::default()).services.unwrap();
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 6);
     let mut input = ListServiceQuotasRequest {
         service_code: "vpc".to_owned(),
         max_results: Some(4),

@@ -35,6 +35,7 @@ provider "aws" {
     acm             = var.endpoint
     cloudwatchlogs  = var.endpoint
     ec2             = var.endpoint
+    elb             = var.endpoint
     iam             = var.endpoint
     route53         = var.endpoint
     route53resolver = var.endpoint

@@ -57,6 +57,9 @@ left() {
   resolver list-resolver-query-log-configs --query 'ResolverQueryLogConfigs[].Id'
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 acm list-certificates --includes keyTypes=RSA_2048,EC_prime256v1 \
     --query 'CertificateSummaryList[].CertificateArn' --output text
+  elb() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 elbv2 "$@" --output text; }
+  elb describe-load-balancers --query 'LoadBalancers[].LoadBalancerArn'
+  elb describe-target-groups --query 'TargetGroups[].TargetGroupArn'
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 logs describe-log-groups --query 'logGroups[].arn' --output text
   ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
 }

@@ -253,7 +253,7 @@ const FILTERS: &[Field<NetworkInterface>] = &[
     }),
     field("addresses.association.owner-id", |world, row, values| {
         row.addresses.iter().for_each(|private| {
-            values.maybe(public_of(world, row, private.ip).map(|p| p.owner().to_owned()))
+            values.maybe(public_of(world, row, private.ip).map(|public| shape::public_owner(row, &public)))
         });
     }),
     field("addresses.association.public-ip", |world, row, values| {
@@ -274,7 +274,8 @@ const FILTERS: &[Field<NetworkInterface>] = &[
         association::elastic_of(world, row).for_each(|(_, association)| values.add(&association.id));
     }),
     field("association.ip-owner-id", |world, row, values| {
-        values.maybe(public_of(world, row, row.primary_ip()).map(|public| public.owner().to_owned()));
+        let public = public_of(world, row, row.primary_ip());
+        values.maybe(public.map(|public| shape::public_owner(row, &public)));
     }),
     field("association.public-dns-name", |world, row, values| {
         if shape::has_dns_names(world, row) {

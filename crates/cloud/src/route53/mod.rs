@@ -35,6 +35,7 @@ use crate::registry::Registry;
 pub(crate) use change::{next_to_forget, settle, to_forget};
 pub(crate) use hosted_zone::create_for_domain;
 pub use query_logging::destination as query_log_destination;
+pub(crate) use service_zone::load_balancer_zone_id;
 
 pub(crate) fn register(on: &mut Registry) {
     change::register(on);

@@ -7,7 +7,7 @@
 //! `plan` compiles the zone with their addresses. Until it does, its names are not found, as names that nobody made are at AWS.
 
 use enishi_fabric::dns::Name;
-use enishi_state::World;
+use enishi_state::{Region, World};
 
 /// What a zone has the names of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,12 @@ const OTHERS: &[ServiceZone] = &[
     zone("Z2FDTNDATAQYW2", Service::CloudFront, ""),
     zone("Z2BJ6XQ5FK7U4H", Service::GlobalAccelerator, ""),
 ];
+
+/// The id of the zone that a region's load balancers have their names in.
+pub(crate) fn load_balancer_zone_id(region: &Region, is_network: bool) -> Option<&'static str> {
+    let (_, balancer, network) = LOAD_BALANCERS.iter().find(|(name, ..)| *name == region.as_str())?;
+    Some(if is_network { network } else { balancer })
+}
 
 impl ServiceZone {
     /// The zone with that id, without `/hostedzone/`.

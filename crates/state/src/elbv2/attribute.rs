@@ -86,6 +86,48 @@ pub const NETWORK_TARGETS: &[Default] = &[
     ("target_health_state.unhealthy.draining_interval_seconds", "0"),
 ];
 
+/// Of an HTTP listener: what answers say of the server, and headers that are put into them.
+/// [Header modification](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html)
+pub const HTTP_LISTENER: &[Default] = &[
+    ("routing.http.response.access_control_allow_credentials.header_value", ""),
+    ("routing.http.response.access_control_allow_headers.header_value", ""),
+    ("routing.http.response.access_control_allow_methods.header_value", ""),
+    ("routing.http.response.access_control_allow_origin.header_value", ""),
+    ("routing.http.response.access_control_expose_headers.header_value", ""),
+    ("routing.http.response.access_control_max_age.header_value", ""),
+    ("routing.http.response.content_security_policy.header_value", ""),
+    ("routing.http.response.server.enabled", "true"),
+    ("routing.http.response.x_content_type_options.header_value", ""),
+    ("routing.http.response.x_frame_options.header_value", ""),
+];
+
+/// Of an HTTPS listener: also what the headers about certificates and TLS are called, as long as nobody named them otherwise
+/// by their usual names.
+pub const HTTPS_LISTENER: &[Default] = &[
+    ("routing.http.request.x_amzn_mtls_clientcert.header_name", ""),
+    ("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", ""),
+    ("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", ""),
+    ("routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name", ""),
+    ("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", ""),
+    ("routing.http.request.x_amzn_mtls_clientcert_validity.header_name", ""),
+    ("routing.http.request.x_amzn_tls_cipher_suite.header_name", ""),
+    ("routing.http.request.x_amzn_tls_version.header_name", ""),
+    ("routing.http.response.access_control_allow_credentials.header_value", ""),
+    ("routing.http.response.access_control_allow_headers.header_value", ""),
+    ("routing.http.response.access_control_allow_methods.header_value", ""),
+    ("routing.http.response.access_control_allow_origin.header_value", ""),
+    ("routing.http.response.access_control_expose_headers.header_value", ""),
+    ("routing.http.response.access_control_max_age.header_value", ""),
+    ("routing.http.response.content_security_policy.header_value", ""),
+    ("routing.http.response.server.enabled", "true"),
+    ("routing.http.response.strict_transport_security.header_value", ""),
+    ("routing.http.response.x_content_type_options.header_value", ""),
+    ("routing.http.response.x_frame_options.header_value", ""),
+];
+
+/// Of a TCP listener.
+pub const TCP_LISTENER: &[Default] = &[("tcp.idle_timeout.seconds", "350")];
+
 /// The value that counts: what was set, else the default, else nothing.
 pub fn value<'a>(set: &'a Attributes, defaults: &[Default], key: &str) -> &'a str {
     let default = || defaults.iter().find(|(name, _)| *name == key).map_or("", |(_, value)| *value);

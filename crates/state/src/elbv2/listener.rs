@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attribute::Attributes;
-use super::{Action, LoadBalancerArn, TrustStoreArn};
+use super::{Action, LoadBalancerArn, RuleArn, TrustStoreArn};
 use crate::id::name_id;
 use crate::{Keys, Row, Scope};
 
@@ -72,6 +72,19 @@ pub struct Listener {
     pub default_actions: Vec<Action>,
     /// What was set for it.
     pub attributes: Attributes,
+}
+
+impl Listener {
+    /// The ARN of its default rule, which is no row: `arn:…:listener-rule/app/NAME/ID/ID/ID`. The last number follows from the
+    /// listener's, so that it stays the same.
+    pub fn default_rule(&self) -> RuleArn {
+        let path = self.arn.as_str().replacen(":listener/", ":listener-rule/", 1);
+        let own = path.rsplit_once('/').map_or("", |(_, id)| id);
+        // An odd factor and a turn of the bits: different listeners have different default rules.
+        let number = u64::from_str_radix(own, 16).unwrap_or_default();
+        let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+        RuleArn::new(&format!("{path}/{number:016x}"))
+    }
 }
 
 impl Row for Listener {

@@ -30,7 +30,8 @@ pub struct Target {
     pub target: String,
     /// Its port.
     pub port: u16,
-    /// The zone that the user gave for an address: a zone's name, or `all`.
+    /// The zone of an address: its subnet's, or, outside of the VPC, what the user gave: a zone's name, or `all`. `None` for
+    /// other targets.
     pub zone: Option<String>,
     /// How it is.
     pub health: TargetHealth,

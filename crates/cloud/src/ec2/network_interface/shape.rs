@@ -145,10 +145,20 @@ fn association(row: &NetworkInterface, public: &Public<'_>, names: bool) -> Netw
     NetworkInterfaceAssociation {
         allocation_id,
         association_id,
-        ip_owner_id: Some(public.owner().to_owned()),
+        ip_owner_id: Some(public_owner(row, public)),
         public_dns_name: Some(public_name_if(names, &row.scope.region, public.ip())),
         public_ip: Some(public.ip().to_string()),
         ..Default::default()
+    }
+}
+
+/// Who owns a public address of the interface: an account, `amazon`, or `amazon-elb` where a load balancer has it.
+pub(crate) fn public_owner(row: &NetworkInterface, public: &Public<'_>) -> String {
+    match (public, row.kind) {
+        (Public::Automatic(_), InterfaceKind::LoadBalancer | InterfaceKind::NetworkLoadBalancer) => {
+            LOAD_BALANCER_OWNER.to_owned()
+        }
+        _ => public.owner().to_owned(),
     }
 }
 

@@ -20,7 +20,7 @@ use enishi_wire::Fault;
 use super::super::faults::{self, Kind};
 use super::super::{list, shown, text};
 use super::{find, find_live, shape};
-use crate::ec2::managed::{self, Managed};
+use crate::ec2::managed::{self, Managed, PublicAddress};
 use crate::registry::Registry;
 
 /// Addresses of an endpoint at least.
@@ -154,6 +154,8 @@ fn attach_one(
             kind: InterfaceKind::ResolverEndpoint,
             description: format!("Route 53 Resolver: {endpoint}:{id}"),
             device_index,
+            requester: None,
+            public: PublicAddress::None,
         },
     );
     let interface = made.map_err(|fault| translated(&fault, wanted))?;
