@@ -70,7 +70,7 @@ fn rules(world: &World, row: &Listener) -> Vec<Arc<program::Rule>> {
         })
     });
     let default = actions(&row.default_actions).map(|(authenticate, action)| program::Rule {
-        arn: row.arn.as_str().into(),
+        arn: row.default_rule().as_str().into(),
         priority: None,
         conditions: Vec::new(),
         authenticate,
