@@ -16,6 +16,8 @@ use crate::balancer::http1::{Body, Framing};
 
 /// How many chunks are put together at a time at most.
 const GATHERED: usize = 16;
+/// Up to how many bytes a head and the beginning of its body are copied into one piece.
+const TOGETHER: usize = 4096;
 
 /// A body that is read from a connection of HTTP/1.
 #[derive(Debug)]
@@ -405,7 +407,14 @@ impl<'a> Http1Sink<'a> {
 
     async fn write(&mut self, data: &[u8], behind: &[u8]) -> io::Result<()> {
         let count = self.out.len() + data.len() + behind.len();
-        let result = self.io.write([self.out.as_slice(), data, behind], self.patience).await;
+        let result = if count <= TOGETHER {
+            // One piece is sent faster than three.
+            self.out.extend_from_slice(data);
+            self.out.extend_from_slice(behind);
+            self.io.write([self.out.as_slice(), b"", b""], self.patience).await
+        } else {
+            self.io.write([self.out.as_slice(), data, behind], self.patience).await
+        };
         self.out.clear();
         self.sent += count as u64;
         result

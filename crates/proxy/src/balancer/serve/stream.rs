@@ -103,6 +103,20 @@ pub(super) struct Patience<'a> {
     pub(super) limit: Duration,
 }
 
+/// Writes once; a single piece without the detour over a list of pieces.
+fn write_once(
+    stream: &mut Stream,
+    cx: &mut Context<'_>,
+    parts: &[IoSlice<'_>; 3],
+) -> Poll<io::Result<usize>> {
+    match parts {
+        [only, second, third] if second.is_empty() && third.is_empty() => {
+            Pin::new(stream).poll_write(cx, only)
+        }
+        parts => Pin::new(stream).poll_write_vectored(cx, parts),
+    }
+}
+
 impl Io {
     pub(super) fn new(stream: Stream) -> Self {
         Io { stream: RefCell::new(stream) }
@@ -154,7 +168,7 @@ impl Io {
             });
             let count = poll_fn(|cx| {
                 let mut stream = self.stream.borrow_mut();
-                match Pin::new(&mut *stream).poll_write_vectored(cx, &rest) {
+                match write_once(&mut stream, cx, &rest) {
                     Poll::Ready(result) => Poll::Ready(result),
                     Poll::Pending => patience.timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
                 }
