@@ -17,6 +17,7 @@
 //! | Elastic IP, automatic public address | unique; what an Elastic IP is mapped to exists, and has one only |
 //! | NAT gateway | when it is live, it has its interface |
 //! | load balancer | name unique; one node per zone, each with an interface of its kind in its subnet |
+//! | Classic Load Balancer | one node per zone, each with its interface; what is enabled exists; the load balancer of an instance exists |
 //! | listener, rule | what they belong to and the target groups they name exist; port, priority unique |
 //! | target group, target, trust store | name unique; the group of a target exists |
 //! | resolver endpoint | its addresses have their interfaces, each at a device index of its own |
@@ -39,6 +40,7 @@ macro_rules! ensure {
     };
 }
 
+mod elb;
 mod elbv2;
 mod logs;
 mod route53;
@@ -73,6 +75,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<Instance>(before, after, delta)?;
     touched::<Address>(before, after, delta)?;
     touched::<NatGateway>(before, after, delta)?;
+    elb::check(before, after, delta)?;
     elbv2::check(before, after, delta)?;
     logs::check(before, after, delta)?;
     route53::check(before, after, delta)?;
@@ -280,6 +283,7 @@ impl Invariant for NetworkInterface {
             let mut gateways = world.by::<NatGateway>("network_interface", self.id.as_str());
             gateways.try_for_each(|gateway| gateway.holds(world))?;
             route53resolver::interface_is_released(world, self)?;
+            elb::interface_is_released(world, self)?;
             elbv2::interface_is_released(world, self)?;
         }
         let left = self.instance().and_then(|id| world.get::<Instance>(id));

@@ -12,6 +12,7 @@
 pub mod account;
 pub mod acm;
 pub mod ec2;
+pub mod elb;
 pub mod elbv2;
 mod id;
 mod invariants;

@@ -1,8 +1,8 @@
 //! All tables, as one immutable snapshot.
 
 use crate::{
-    ResourceId, Row, Table, Tag, acm, ec2, elbv2, logs, quota, route53, route53domains, route53resolver, s3,
-    sts,
+    ResourceId, Row, Table, Tag, acm, ec2, elb, elbv2, logs, quota, route53, route53domains, route53resolver,
+    s3, sts,
 };
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
@@ -186,6 +186,10 @@ world! {
     query_log_associations: route53resolver::QueryLogAssociation,
     /// What is set for the resolvers of VPCs.
     resolver_configs: route53resolver::ResolverConfig,
+    /// Classic Load Balancers.
+    classic_load_balancers: elb::LoadBalancer,
+    /// Instances registered with them.
+    classic_registrations: elb::Registration,
     /// Application and Network Load Balancers.
     load_balancers: elbv2::LoadBalancer,
     /// Listeners of load balancers.
