@@ -30,6 +30,7 @@
 //! Tested in `tests/`: golden programs of small worlds, and properties over random ones.
 
 mod address;
+mod classic_load_balancer;
 pub mod host_name;
 mod hosted_zone;
 mod instance;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 use enishi_fabric::balancer::{self, Attributes, Balancer, DesyncMitigation, ForwardedFor, Kind, Node};
 use enishi_fabric::program::{Host, NamespaceProgram, Role};
 use enishi_fabric::{NamespaceName, Origin};
-use enishi_state::World;
 use enishi_state::ec2::NetworkInterface;
 use enishi_state::elbv2::{
-    Listener, LoadBalancer, LoadBalancerArn, LoadBalancerKind, Rule, TargetGroup, TargetGroupArn,
+    Listener, LoadBalancer, LoadBalancerArn, LoadBalancerKind, LoadBalancerZone, Rule, TargetGroup,
+    TargetGroupArn,
 };
+use enishi_state::{World, elb};
 
 use crate::network_interface::{Live, Owner};
-use crate::{address, listener, network_balancer, target_group};
+use crate::{address, classic_load_balancer, listener, network_balancer, target_group};
 
 /// The namespaces of the nodes that use live interfaces.
 pub(crate) fn compile<'l>(
@@ -25,24 +26,42 @@ pub(crate) fn compile<'l>(
     live: &'l [Live<'_>],
 ) -> impl Iterator<Item = NamespaceProgram> + use<'l> {
     live.iter().filter_map(|interface| match interface.owner {
-        Owner::LoadBalancer(row) => Some(node(world, row, interface)),
+        Owner::LoadBalancer(row) => Some(node(interface, role(world, row, interface))),
+        Owner::ClassicLoadBalancer(row) => Some(node(interface, host(row.arn().as_str(), interface))),
         _ => None,
     })
 }
 
-fn node(world: &World, row: &LoadBalancer, interface: &Live<'_>) -> NamespaceProgram {
+fn node(interface: &Live<'_>, role: Role) -> NamespaceProgram {
     NamespaceProgram {
         name: interface.namespace(),
         interfaces: [(interface.device_name(), interface.device_end())].into(),
-        role: match row.kind {
-            LoadBalancerKind::Network => Role::NetworkBalancer(network_balancer::node(world, row, interface)),
-            LoadBalancerKind::Application => Role::Host(Host {
-                origin: Origin::resource(row.arn.as_str()),
-                devices: vec![interface.device()],
-                resolver_endpoint: None,
-            }),
-        },
+        role,
     }
+}
+
+fn role(world: &World, row: &LoadBalancer, interface: &Live<'_>) -> Role {
+    match row.kind {
+        LoadBalancerKind::Network => Role::NetworkBalancer(network_balancer::node(world, row, interface)),
+        LoadBalancerKind::Application => host(row.arn.as_str(), interface),
+    }
+}
+
+fn host(origin: &str, interface: &Live<'_>) -> Role {
+    Role::Host(Host {
+        origin: Origin::resource(origin),
+        devices: vec![interface.device()],
+        resolver_endpoint: None,
+    })
+}
+
+/// What the load balancer of that ARN does in user space, of whatever kind it is.
+pub(crate) fn of_arn(world: &World, arn: &str) -> Option<Balancer> {
+    let found = world.get::<LoadBalancer>(&LoadBalancerArn::new(arn));
+    let classic = || world.get::<elb::LoadBalancer>(&elb::LoadBalancerArn::new(arn));
+    found
+        .map(|row| balancer(world, row))
+        .or_else(|| classic().map(|row| classic_load_balancer::balancer(world, row)))
 }
 
 /// What a load balancer does in user space.
@@ -61,7 +80,7 @@ pub(crate) fn balancer(world: &World, row: &LoadBalancer) -> Balancer {
             LoadBalancerKind::Application => Kind::Application,
             LoadBalancerKind::Network => Kind::Network,
         },
-        nodes: nodes(world, row),
+        nodes: nodes(world, &row.zones),
         listeners,
         target_groups: groups
             .map(|group| (group.arn.as_str().into(), Arc::new(target_group::compile(world, row, group))))
@@ -70,13 +89,14 @@ pub(crate) fn balancer(world: &World, row: &LoadBalancer) -> Balancer {
     }
 }
 
-fn nodes(world: &World, row: &LoadBalancer) -> BTreeMap<NamespaceName, Node> {
+/// The nodes in these zones whose interfaces are live.
+pub(crate) fn nodes(world: &World, zones: &[LoadBalancerZone]) -> BTreeMap<NamespaceName, Node> {
     let node = |interface: &NetworkInterface, zone: &str| Node {
         zone: zone.into(),
         address: interface.primary_ip(),
         public: address::mappings(world, interface).get(&interface.primary_ip()).map(|public| public.address),
     };
-    let zones = row.zones.iter().filter_map(|zone| {
+    let zones = zones.iter().filter_map(|zone| {
         let interface = world.get::<NetworkInterface>(&zone.network_interface)?;
         Live::of(world, interface)?;
         Some((NamespaceName::new(interface.id.as_str()), node(interface, &zone.zone)))

@@ -14,7 +14,10 @@ const IDLE_SECONDS: u32 = 350;
 pub(crate) fn compile<'l>(live: &'l [Live<'_>]) -> impl Iterator<Item = NamespaceProgram> + use<'l> {
     live.iter().filter_map(|interface| match interface.owner {
         Owner::NatGateway(row) => Some(gateway(row.id.as_str(), interface)),
-        Owner::Instance(_) | Owner::ResolverEndpoint(_) | Owner::LoadBalancer(_) => None,
+        Owner::Instance(_)
+        | Owner::ResolverEndpoint(_)
+        | Owner::LoadBalancer(_)
+        | Owner::ClassicLoadBalancer(_) => None,
     })
 }
 

@@ -2,10 +2,10 @@
 
 use enishi_fabric::program::{Device, Endpoint, Eni, Gate, Interface, ReturnMark};
 use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
-use enishi_state::World;
 use enishi_state::ec2::{Instance, InterfaceKind, NatGateway, NetworkInterface, Subnet};
 use enishi_state::elbv2::LoadBalancer;
 use enishi_state::route53resolver::ResolverEndpoint;
+use enishi_state::{World, elb};
 
 use crate::security_group::Groups;
 use crate::subnet;
@@ -28,6 +28,8 @@ pub(crate) enum Owner<'w> {
     ResolverEndpoint(&'w ResolverEndpoint),
     /// An Application or Network Load Balancer; the interface is one node's.
     LoadBalancer(&'w LoadBalancer),
+    /// A Classic Load Balancer; the interface is one node's.
+    ClassicLoadBalancer(&'w elb::LoadBalancer),
 }
 
 /// A network interface that is part of the network.
@@ -55,7 +57,7 @@ impl<'w> Live<'w> {
             Owner::Instance(instance) => instance.id.as_str(),
             Owner::NatGateway(gateway) => gateway.id.as_str(),
             Owner::ResolverEndpoint(endpoint) => endpoint.id.as_str(),
-            Owner::LoadBalancer(_) => self.row.id.as_str(),
+            Owner::LoadBalancer(_) | Owner::ClassicLoadBalancer(_) => self.row.id.as_str(),
         })
     }
 
@@ -155,7 +157,9 @@ fn owner<'w>(world: &'w World, row: &NetworkInterface) -> Option<Owner<'w>> {
             .find(|endpoint| endpoint.uses(&row.id))
             .map(Owner::ResolverEndpoint),
         InterfaceKind::LoadBalancer | InterfaceKind::NetworkLoadBalancer => {
-            world.by::<LoadBalancer>("network_interface", row.id.as_str()).next().map(Owner::LoadBalancer)
+            let found = world.by::<LoadBalancer>("network_interface", row.id.as_str()).next();
+            let classic = || world.by::<elb::LoadBalancer>("network_interface", row.id.as_str()).next();
+            found.map(Owner::LoadBalancer).or_else(|| classic().map(Owner::ClassicLoadBalancer))
         }
     }
 }

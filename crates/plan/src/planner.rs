@@ -20,10 +20,10 @@ use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::{
     QueryLogAssociation, ResolverConfig, ResolverEndpoint, ResolverRule, ResolverRuleAssociation,
 };
-use enishi_state::{Delta, Holds, Row, World};
+use enishi_state::{Delta, Holds, Row, World, elb};
 
 use crate::vpc::{self, VpcProgram};
-use crate::{internet, load_balancer, target_group};
+use crate::{classic_load_balancer, internet, load_balancer, target_group};
 
 /// An incremental [`crate::plan`].
 #[derive(Debug, Clone)]
@@ -44,6 +44,10 @@ impl Planner {
         let balancers = world.all::<LoadBalancer>();
         let balancers =
             balancers.map(|row| (row.arn.as_str().into(), Arc::new(load_balancer::balancer(world, row))));
+        let classic = world.all::<elb::LoadBalancer>();
+        let classic = classic
+            .map(|row| (row.arn().as_str().into(), Arc::new(classic_load_balancer::balancer(world, row))));
+        let balancers = balancers.chain(classic);
         let program = Program { namespaces, balancers: balancers.collect() };
         Planner { generation: world.generation, vpcs, program }
     }
@@ -63,18 +67,19 @@ impl Planner {
     /// When `before` is not the world that was compiled last, everything is compiled again; what comes out the same keeps
     /// its pointer in any case.
     pub fn update(&mut self, before: &World, after: &World, delta: &Delta) -> Program {
-        let (touched, touched_balancers) = if before.generation == self.generation {
+        let (touched, touched_balancers, touched_classic) = if before.generation == self.generation {
             let balancers = touched_balancers(before, after, delta);
             let mut vpcs = touched(before, after, delta);
             for vpc in forwarding_vpcs(before, after, &balancers) {
                 vpcs.entry(vpc).or_insert(false);
             }
-            (vpcs, balancers)
+            (vpcs, balancers, touched_classic(before, after, delta))
         } else {
             let vpcs = self.vpcs.keys().cloned().chain(after.all::<Vpc>().map(|vpc| vpc.id.clone()));
             let balancers = self.program.balancers.keys().map(|arn| LoadBalancerArn::new(arn));
             let balancers = balancers.chain(after.all::<LoadBalancer>().map(|row| row.arn.clone()));
-            (vpcs.map(|vpc| (vpc, true)).collect(), balancers.collect())
+            let classic = after.all::<elb::LoadBalancer>().map(elb::LoadBalancer::arn);
+            (vpcs.map(|vpc| (vpc, true)).collect(), balancers.collect(), classic.collect())
         };
         let mut relinked = false;
         for (id, renamed) in touched {
@@ -84,7 +89,10 @@ impl Planner {
             self.keep_or_insert(&mut Arc::new(internet::compile(links(&self.vpcs))));
         }
         for arn in touched_balancers {
-            self.recompile_balancer(after, &arn);
+            self.recompile_balancer(after, arn.as_str());
+        }
+        for arn in touched_classic {
+            self.recompile_balancer(after, arn.as_str());
         }
         self.generation = after.generation;
         self.program.clone()
@@ -110,14 +118,13 @@ impl Planner {
     }
 
     /// Compiles again what a load balancer does in user space; if it comes out as it was, it keeps its pointer.
-    fn recompile_balancer(&mut self, world: &World, arn: &LoadBalancerArn) {
-        let Some(row) = world.get::<LoadBalancer>(arn) else {
-            self.program.balancers.remove(arn.as_str());
+    fn recompile_balancer(&mut self, world: &World, arn: &str) {
+        let Some(new) = load_balancer::of_arn(world, arn) else {
+            self.program.balancers.remove(arn);
             return;
         };
-        let new = load_balancer::balancer(world, row);
-        if self.program.balancers.get(arn.as_str()).is_none_or(|old| **old != new) {
-            self.program.balancers.insert(arn.as_str().into(), Arc::new(new));
+        if self.program.balancers.get(arn).is_none_or(|old| **old != new) {
+            self.program.balancers.insert(arn.into(), Arc::new(new));
         }
     }
 
@@ -184,6 +191,7 @@ fn touched_by_resolver(touched: &mut Touched<'_>) {
         vpcs.extend(associations.map(|association| association.vpc.clone()));
     });
     touched.rows::<LoadBalancer>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<elb::LoadBalancer>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<QueryLogAssociation>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<ResolverConfig>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
 }
@@ -224,6 +232,26 @@ fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<L
     for group in groups {
         touched.extend([before, after].into_iter().flat_map(|world| load_balancer::users(world, &group)));
     }
+    touched
+}
+
+/// The Classic Load Balancers that a delta can have an effect on, as far as user space goes.
+fn touched_classic(before: &World, after: &World, delta: &Delta) -> BTreeSet<elb::LoadBalancerArn> {
+    let mut touched = BTreeSet::new();
+    each::<elb::LoadBalancer>(before, after, delta, |_, row| touched.extend([row.arn()]));
+    each::<elb::Registration>(before, after, delta, |_, row| touched.extend([row.load_balancer.clone()]));
+    each::<Certificate>(before, after, delta, |world, row| {
+        let users = world.by::<elb::LoadBalancer>("certificate", row.arn.as_str());
+        touched.extend(users.map(elb::LoadBalancer::arn));
+    });
+    each::<Instance>(before, after, delta, |world, row| {
+        touched.extend(classic_load_balancer::of_instance(world, &row.id));
+    });
+    each::<NetworkInterface>(before, after, delta, |world, row| {
+        touched.extend(classic_load_balancer::of_node(world, row));
+        let instance = row.instance();
+        touched.extend(instance.into_iter().flat_map(|id| classic_load_balancer::of_instance(world, id)));
+    });
     touched
 }
 

@@ -174,7 +174,7 @@ fn target(row: &rows::Target, (address, zone): Place) -> Target {
 }
 
 /// An address, and its zone if it is in one.
-type Place = (Ipv4Addr, Option<String>);
+pub(crate) type Place = (Ipv4Addr, Option<String>);
 
 /// Where a target is: an Application Load Balancer is wherever its nodes are.
 fn places(world: &World, group: &rows::TargetGroup, row: &rows::Target) -> Vec<Place> {
@@ -192,7 +192,8 @@ fn places(world: &World, group: &rows::TargetGroup, row: &rows::Target) -> Vec<P
     }
 }
 
-fn instance(world: &World, id: &str) -> Option<Place> {
+/// Where an instance is that is up: its first interface's address.
+pub(crate) fn instance(world: &World, id: &str) -> Option<Place> {
     let row = world.get::<Instance>(&InstanceId::parse(id).ok()?).filter(|row| row.state.is_up())?;
     let first = |interface: &&NetworkInterface| {
         interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0)
