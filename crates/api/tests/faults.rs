@@ -60,6 +60,20 @@ fn check_ec2(body: &str, code: &str, message: &str) {
 }
 
 #[test]
+fn a_forms_version_tells_services_apart_that_share_a_name() {
+    let headers = signed_for("elasticloadbalancing", form_headers());
+    let routed = |version: &str| {
+        let body = format!("Action=DescribeLoadBalancers&Version={version}");
+        let request =
+            Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
+        let authorization = Authorization::parse(&request).expect("well formed");
+        let call = Router::new(SERVICES).route(&request, authorization.as_ref()).expect("an operation");
+        call.service.name
+    };
+    assert_eq!((routed("2012-06-01"), routed("2015-12-01")), ("elb", "elbv2"));
+}
+
+#[test]
 fn ec2_names_what_is_missing_or_unknown() {
     check_ec2("Action=DeleteVpc", "MissingParameter", "The request must contain the parameter VpcId");
     check_ec2(

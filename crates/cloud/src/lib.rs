@@ -12,6 +12,7 @@ pub mod acm;
 mod arn;
 mod defaults;
 mod ec2;
+pub mod elb;
 pub mod elbv2;
 pub mod logs;
 pub mod outside;
@@ -52,6 +53,7 @@ impl Cloud {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         ec2::register(&mut registry);
+        elb::register(&mut registry);
         elbv2::register(&mut registry);
         sts::register(&mut registry);
         service_quotas::register(&mut registry);

@@ -134,6 +134,17 @@ pub(crate) const RESOLVER_RULES: Quota = route53resolver("L-51D8A1FB", "Resolver
 pub(crate) const RESOLVER_RULE_ASSOCIATIONS: Quota =
     route53resolver("L-94E19253", "Associations between resolver rules and VPCs per AWS Region", 2000);
 
+/// Classic Load Balancers per Region.
+/// [Quotas](https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-limits.html)
+pub(crate) const CLASSIC_LOAD_BALANCERS: Quota =
+    elasticloadbalancing("L-E9E9831D", "Classic Load Balancers per Region", 20);
+/// Listeners of one Classic Load Balancer.
+pub(crate) const LISTENERS_PER_CLASSIC_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-1A491844", "Listeners per Classic Load Balancer", 100);
+/// Instances of one Classic Load Balancer.
+pub(crate) const INSTANCES_PER_CLASSIC_LOAD_BALANCER: Quota =
+    elasticloadbalancing("L-CE3125E5", "Registered Instances per Classic Load Balancer", 1000);
+
 /// Application Load Balancers per Region.
 /// [Quotas](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html)
 pub(crate) const APPLICATION_LOAD_BALANCERS: Quota =
@@ -188,6 +199,9 @@ pub(crate) const ALL: &[Quota] = &[
     CERTIFICATES,
     IMPORTED_CERTIFICATES,
     DOMAINS_PER_CERTIFICATE,
+    CLASSIC_LOAD_BALANCERS,
+    LISTENERS_PER_CLASSIC_LOAD_BALANCER,
+    INSTANCES_PER_CLASSIC_LOAD_BALANCER,
     APPLICATION_LOAD_BALANCERS,
     NETWORK_LOAD_BALANCERS,
     TARGET_GROUPS,

@@ -21,7 +21,7 @@
 //! | resolver endpoint, rule, association | the next state of its life | its generation is realised |
 //! | ACM certificate pending | see [`acm::settle`] | its records are found, its time is over |
 //! | load balancer provisioning | active | its generation is realised |
-//! | target draining | gone | its deregistration delay is over |
+//! | target, instance of a Classic Load Balancer draining | gone | its deregistration delay is over |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
@@ -35,7 +35,7 @@ use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::{acm, ec2, elbv2, route53, route53domains, route53resolver};
+use crate::{acm, ec2, elb, elbv2, route53, route53domains, route53resolver};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -92,6 +92,7 @@ enum Step {
     Resolver(route53resolver::settle::Step),
     Certificate(acm::settle::Step),
     LoadBalancing(elbv2::settle::Step),
+    ClassicDrained(elb::settle::Drained),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -116,7 +117,7 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let sessions = world.all::<Session>().map(|row| row.expires);
     let tokens = world.all::<ClientToken>().map(token_deadline);
     let fixed = instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world));
-    let balancing = elbv2::settle::next_deadline(world);
+    let balancing = elbv2::settle::next_deadline(world).chain(elb::settle::next_deadline(world));
     let named = fixed.chain(route53domains::next_deadline(world)).chain(acm::settle::next_deadline(world));
     named.chain(balancing).min()
 }
@@ -136,6 +137,7 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     due_changes(world, facts, found);
     route53resolver::settle::due(world, facts.realised_generation, &mut |step| found(Step::Resolver(step)));
     acm::settle::due(world, &facts.certificates, now, &mut |step| found(Step::Certificate(step)));
+    elb::settle::due(world, now, &mut |drained| found(Step::ClassicDrained(drained)));
     elbv2::settle::due(world, facts.realised_generation, now, &mut |step| found(Step::LoadBalancing(step)));
     route53domains::due(world, facts.realised_generation, now, &mut |due| found(Step::Domain(due)));
     for (row, _) in ended_instances(world).filter(|(_, at)| *at <= now) {
@@ -279,6 +281,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         Step::Resolver(step) => route53resolver::settle::take(tx, step),
         Step::Certificate(step) => acm::settle::take(tx, step),
         Step::LoadBalancing(step) => elbv2::settle::take(tx, step),
+        Step::ClassicDrained(drained) => elb::settle::take(tx, drained),
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

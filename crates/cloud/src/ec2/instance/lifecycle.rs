@@ -24,6 +24,7 @@ use enishi_wire::Fault;
 
 use super::super::address::association;
 use super::super::{faults, ids, network_interface, tag, volume};
+use crate::elb;
 use crate::elbv2::target;
 use crate::registry::Registry;
 
@@ -179,6 +180,7 @@ pub(crate) fn begin_end(tx: &mut Tx<'_>, instance: &InstanceId, to: InstanceStat
         row.generation = generation;
     });
     target::instance_ends(tx, instance);
+    elb::instance::instance_ends(tx, instance);
     for interface in interfaces(tx, instance) {
         association::release_automatic(tx, &interface.id);
         if to == InstanceState::ShuttingDown {
@@ -202,6 +204,7 @@ pub(crate) fn finish_terminate(tx: &mut Tx<'_>, instance: &InstanceId) {
     });
     volume::release(tx, instance);
     target::instance_is_gone(tx, instance);
+    elb::instance::instance_is_gone(tx, instance);
     for interface in interfaces(tx, instance) {
         let deletes =
             interface.attachment.as_ref().is_some_and(|attachment| attachment.delete_on_termination);
