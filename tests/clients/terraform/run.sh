@@ -57,6 +57,8 @@ left() {
   resolver list-resolver-query-log-configs --query 'ResolverQueryLogConfigs[].Id'
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 acm list-certificates --includes keyTypes=RSA_2048,EC_prime256v1 \
     --query 'CertificateSummaryList[].CertificateArn' --output text
+  aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 elb describe-load-balancers \
+    --query 'LoadBalancerDescriptions[].LoadBalancerName' --output text
   elb() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 elbv2 "$@" --output text; }
   elb describe-load-balancers --query 'LoadBalancers[].LoadBalancerArn'
   elb describe-target-groups --query 'TargetGroups[].TargetGroupArn'
