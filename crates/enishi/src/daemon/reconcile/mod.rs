@@ -19,7 +19,7 @@ mod node_sockets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enishi_cloud::tick::{Facts, needs_tick, tick};
+use enishi_cloud::tick::{Facts, needs_tick, next_deadline, tick};
 use enishi_fabric::Program;
 use enishi_kernel::Backend;
 use enishi_plan::Planner;
@@ -47,6 +47,9 @@ use tokio::runtime::Handle;
 /// How often everything is looked at, when nothing happens. What somebody changes by hand is announced and comes back at
 /// once; this finds what the kernel does not announce.
 const PERIOD: Duration = Duration::from_secs(60);
+
+/// The shortest wait for something that only time brings.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -189,9 +192,17 @@ impl Thread {
 
     fn pause(&self) -> Duration {
         match self.failures {
-            0 => PERIOD,
+            0 => PERIOD.min(self.until_due()),
             n => FIRST_PAUSE.saturating_mul(1 << n.min(16)).min(LONGEST_PAUSE),
         }
+    }
+
+    /// How long nothing is due that only time brings. What is due and does not move on is not looked at all the time.
+    fn until_due(&self) -> Duration {
+        let left = next_deadline(&self.world).map(|at| at.0.saturating_sub(clock::now().0));
+        left.map_or(PERIOD, |millis| {
+            Duration::from_millis(u64::try_from(millis).unwrap_or(0)).max(SHORTEST_WAIT)
+        })
     }
 
     /// Takes in what the mailbox held.
