@@ -60,7 +60,8 @@ fn health_checks_have_the_defaults_of_their_protocol() {
         (web.load_balancer_arns.as_ref(), web.ip_address_type.as_deref()),
         (Some(&vec![]), Some("ipv4"))
     );
-    let input = b.group("tcp", "TCP");
+    // Terraform's provider sends an empty version.
+    let input = CreateTargetGroupInput { protocol_version: text(""), ..b.group("tcp", "TCP") };
     let tcp = b.create_group(input);
     assert_eq!(checks(&tcp), ("TCP".into(), None, 30, 10, 5, 2, None));
     assert_eq!(tcp.protocol_version, None);

@@ -48,7 +48,7 @@ resource "aws_lb_target_group" "web" {
   port                          = 80
   protocol                      = "HTTP"
   vpc_id                        = aws_vpc.main.id
-  deregistration_delay          = 0
+  deregistration_delay          = 1
   load_balancing_algorithm_type = var.changed ? "least_outstanding_requests" : "round_robin"
   tags                          = { Name = "terraform" }
 
@@ -191,7 +191,7 @@ resource "aws_lb_target_group" "net" {
   protocol             = "TCP_UDP"
   vpc_id               = aws_vpc.main.id
   target_type          = "ip"
-  deregistration_delay = var.changed ? 30 : 0
+  deregistration_delay = var.changed ? 2 : 1
 
   health_check {
     protocol = "TCP"

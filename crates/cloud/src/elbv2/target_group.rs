@@ -143,6 +143,8 @@ fn parse_version(
     protocol: TargetGroupProtocol,
     version: Option<&str>,
 ) -> Result<Option<TargetVersion>, Fault> {
+    // Terraform's provider sends an empty one.
+    let version = version.filter(|version| !version.is_empty());
     if !protocol.is_application() {
         return match version {
             None => Ok(None),
