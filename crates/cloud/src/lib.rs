@@ -10,6 +10,7 @@
 
 pub mod acm;
 mod arn;
+pub mod cloudwatch;
 mod defaults;
 mod ec2;
 pub mod elb;
@@ -60,6 +61,7 @@ impl Cloud {
         route53::register(&mut registry);
         route53resolver::register(&mut registry);
         logs::register(&mut registry);
+        cloudwatch::register(&mut registry);
         route53domains::register(&mut registry);
         acm::register(&mut registry);
         Cloud { registry }

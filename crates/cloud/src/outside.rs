@@ -11,6 +11,7 @@ use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
 use enishi_state::route53::HealthCheckId;
 
+use crate::cloudwatch::metric;
 use crate::logs::event::{Job, Reply};
 
 /// What an operation needs from outside.
@@ -26,6 +27,8 @@ pub enum Want {
     DnsAnswer(DnsQuestion),
     /// Work of the event store of CloudWatch Logs.
     Logs(Job),
+    /// Work of the metric store of CloudWatch.
+    Metrics(metric::Job),
 }
 
 /// The kind of a private key.
@@ -67,6 +70,8 @@ pub struct Supply {
     pub dns_answer: Option<DnsAnswer>,
     /// The answer to [`Want::Logs`].
     pub logs: Option<Reply>,
+    /// The answer to [`Want::Metrics`].
+    pub metrics: Option<metric::Reply>,
 }
 
 /// What the name servers would answer.

@@ -22,11 +22,13 @@
 //! | ACM certificate pending | see [`acm::settle`] | its records are found, its time is over |
 //! | load balancer provisioning | active | its generation is realised |
 //! | target, instance of a Classic Load Balancer draining | gone | its deregistration delay is over |
+//! | entry of an alarm's history | forgotten | 30 days later |
 //! | STS session | forgotten | it expired |
 //! | client token | forgotten | a day later |
 
 use std::collections::BTreeMap;
 
+use enishi_state::cloudwatch::{AlarmHistory, AlarmHistoryId};
 use enishi_state::ec2::{
     ClientToken, ClientTokenKey, Instance, InstanceId, InstanceState, NatGateway, NatGatewayId,
     NatGatewayState, StateReason, StateReasonCode,
@@ -35,7 +37,7 @@ use enishi_state::route53::{Change, ChangeId, ChangeState};
 use enishi_state::sts::{Session, SessionKey};
 use enishi_state::{Row, Timestamp, Tx, World};
 
-use crate::{acm, ec2, elb, elbv2, route53, route53domains, route53resolver};
+use crate::{acm, cloudwatch, ec2, elb, elbv2, route53, route53domains, route53resolver};
 
 /// How long ended instances and NAT gateways are listed.
 const ENDED_SECONDS: i64 = 3600;
@@ -93,6 +95,7 @@ enum Step {
     Certificate(acm::settle::Step),
     LoadBalancing(elbv2::settle::Step),
     ClassicDrained(elb::settle::Drained),
+    ForgetAlarmHistory(AlarmHistoryId),
     ForgetSession(SessionKey),
     ForgetToken(ClientTokenKey),
 }
@@ -119,7 +122,7 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let fixed = instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world));
     let balancing = elbv2::settle::next_deadline(world).chain(elb::settle::next_deadline(world));
     let named = fixed.chain(route53domains::next_deadline(world)).chain(acm::settle::next_deadline(world));
-    named.chain(balancing).min()
+    named.chain(balancing).chain(cloudwatch::next_to_forget(world)).min()
 }
 
 /// Does everything that is due.
@@ -148,6 +151,9 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     }
     for id in route53::to_forget(world, now) {
         found(Step::ForgetChange(id));
+    }
+    for id in cloudwatch::to_forget(world, now) {
+        found(Step::ForgetAlarmHistory(id));
     }
     for row in world.all::<Session>().filter(|row| row.expires <= now) {
         found(Step::ForgetSession(row.id()));
@@ -282,6 +288,9 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         Step::Certificate(step) => acm::settle::take(tx, step),
         Step::LoadBalancing(step) => elbv2::settle::take(tx, step),
         Step::ClassicDrained(drained) => elb::settle::take(tx, drained),
+        Step::ForgetAlarmHistory(id) => {
+            tx.remove::<AlarmHistory>(&id);
+        }
         Step::ForgetSession(id) => {
             tx.remove::<Session>(&id);
         }

@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod acm;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod elb;
 pub mod elbv2;

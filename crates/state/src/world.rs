@@ -1,8 +1,8 @@
 //! All tables, as one immutable snapshot.
 
 use crate::{
-    ResourceId, Row, Table, Tag, acm, ec2, elb, elbv2, logs, quota, route53, route53domains, route53resolver,
-    s3, sts,
+    ResourceId, Row, Table, Tag, acm, cloudwatch, ec2, elb, elbv2, logs, quota, route53, route53domains,
+    route53resolver, s3, sts,
 };
 
 /// Gives the table of one kind of row; implemented for every kind by [`World`].
@@ -174,6 +174,10 @@ world! {
     log_streams: logs::LogStream,
     /// CloudWatch Logs resource policies.
     log_resource_policies: logs::ResourcePolicy,
+    /// CloudWatch alarms.
+    alarms: cloudwatch::Alarm,
+    /// What happened to CloudWatch alarms.
+    alarm_histories: cloudwatch::AlarmHistory,
     /// Resolver endpoints.
     resolver_endpoints: route53resolver::ResolverEndpoint,
     /// Resolver rules.

@@ -6,7 +6,7 @@
 //!     └──change──────────────────────────────────┘                  └──instances──► keeper
 //! ```
 //!
-//! Threads: the writer, the journal, that of log events, the reconcile loop, the launcher, the maker of sockets and the keeper's
+//! Threads: the writer, the journal, those of log events and metrics, the reconcile loop, the launcher, the maker of sockets and the keeper's
 //! listener block; two workers run everything asynchronous. An answer to a change waits for two numbers: the durable
 //! generation of the journal and, where packets can tell, the realised generation of the reconcile loop.
 
@@ -18,6 +18,7 @@ mod health;
 mod journal;
 mod logs;
 mod metadata;
+mod metrics;
 mod outbox;
 mod reconcile;
 mod s3;
@@ -54,6 +55,7 @@ use dns::{NameServers, Resolution};
 use health::HealthChecks;
 use journal::{Journal, Progress};
 use logs::Logs;
+use metrics::Metrics;
 use reconcile::{Mailbox, NodeSockets, Realised, Reconciler, Services};
 use s3::Objects;
 use store::Store;
@@ -140,6 +142,7 @@ pub struct App {
     logs: Logs,
     objects: Objects,
     s3: S3Service,
+    metrics: Metrics,
     auth: Auth,
     access_keys: BTreeMap<String, String>,
     info: Info,
@@ -283,6 +286,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         .context("cannot start threads")?;
     let logs = Logs::start(&data_dir.log_event_file(), writer.clone(), progress.clone(), runtime.handle())?;
     let objects = Objects::start(data_dir, writer.clone(), progress.clone(), runtime.handle());
+    let metrics = Metrics::start(&data_dir.metric_file(), writer.clone(), runtime.handle())?;
     let keeper = reconcile::KeeperFiles {
         socket: options.keeper_socket.clone(),
         data_dir: data_dir.path().to_owned(),
@@ -304,6 +308,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         sockets.clone(),
         runtime.handle(),
     )?;
+    runtime.spawn(metrics::health_checks::count(metrics.clone(), writer.clone(), health.clone()));
     let reconciler = Reconciler::start(
         keeper,
         world,
@@ -333,6 +338,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         logs,
         s3: objects.service(),
         objects,
+        metrics,
         auth: options.auth,
         access_keys: options.access_keys.clone(),
         info: Info {
@@ -393,6 +399,9 @@ async fn serve(
     }
     if tokio::time::timeout(LAST_WRITE, app.logs.sink().flush()).await.is_err() {
         tracing::error!("the last log lines were not stored");
+    }
+    if tokio::time::timeout(LAST_WRITE, app.metrics.flush()).await.is_err() {
+        tracing::error!("the last metrics were not stored");
     }
     Ok(how)
 }

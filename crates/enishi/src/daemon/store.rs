@@ -156,6 +156,11 @@ impl DataDir {
     pub fn object_directory(&self) -> PathBuf {
         self.path.join("objects")
     }
+
+    /// The file of the metrics.
+    pub fn metric_file(&self) -> PathBuf {
+        self.path.join("metrics.redb")
+    }
 }
 
 /// Committed transactions that have to be written.

@@ -106,8 +106,10 @@ async fn write(
     };
     let (output, receipt) = app.writer.change(caller, Box::new(change)).await?;
     app.wait(receipt).await?;
-    if service == "logs" {
-        app.logs.changed();
+    match service {
+        "logs" => app.logs.changed(),
+        "cloudwatch" => app.metrics.changed(),
+        _ => {}
     }
     Ok(output)
 }

@@ -46,6 +46,9 @@ pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
             }
             Ok(Supply { logs: Some(reply), ..Supply::default() })
         }
+        Some(Want::Metrics(job)) => {
+            Ok(Supply { metrics: Some(app.metrics.carry_out(job).await?), ..Supply::default() })
+        }
         Some(Want::DnsAnswer(question)) => {
             Ok(Supply { dns_answer: app.names.answer(&question), ..Supply::default() })
         }

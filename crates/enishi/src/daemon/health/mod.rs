@@ -125,6 +125,11 @@ impl HealthChecks {
         Health { latest: told(panel.observations(id)), last_failures: told(panel.last_failures(id)) }
     }
 
+    /// Whether a check passes; one that is not known does.
+    pub fn is_healthy(&self, id: &str) -> bool {
+        self.shared.panel().healthy(id)
+    }
+
     fn change(&self, change: impl FnOnce(&mut Panel)) {
         let mut panel = self.shared.panel();
         change(&mut panel);
