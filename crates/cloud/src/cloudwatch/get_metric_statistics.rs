@@ -42,8 +42,11 @@ fn want_points(read: &Read<'_>, input: &GetMetricStatisticsInput) -> Result<Want
     Ok(Want::Metrics(Job::Fetch(vec![Fetch { metric, unit, start, end, period }])))
 }
 
+/// Statistics with the names that the request gave them.
+type Named = Vec<(String, Stat)>;
+
 /// The statistics that are asked for: the simple ones and the extended ones.
-fn stats(input: &GetMetricStatisticsInput) -> Result<(Vec<Stat>, Vec<(String, Stat)>), Fault> {
+fn stats(input: &GetMetricStatisticsInput) -> Result<(Vec<Stat>, Named), Fault> {
     let simple = input.statistics.iter().flatten().filter_map(|name| Stat::simple(name)).collect();
     let mut extended = Vec::new();
     for name in input.extended_statistics.iter().flatten() {
