@@ -126,8 +126,22 @@ def lists(elb, vpc, subnets):
         raise AssertionError("a load balancer that is gone became available")
 
 
+def trust_store(elb, s3):
+    """The bundle is read from S3; that it is no certificate is found there."""
+    s3.create_bucket(Bucket="trust")
+    s3.put_object(Bucket="trust", Key="ca.pem", Body=b"no certificate")
+    where = {"CaCertificatesBundleS3Bucket": "trust", "CaCertificatesBundleS3Key": "ca.pem"}
+    refused("InvalidCaCertificatesBundle", elb.create_trust_store, Name="clients", **where)
+    where["CaCertificatesBundleS3Key"] = "other.pem"
+    refused("CaCertificatesBundleNotFound", elb.create_trust_store, Name="clients", **where)
+    assert elb.describe_trust_stores()["TrustStores"] == []
+    s3.delete_object(Bucket="trust", Key="ca.pem")
+    s3.delete_bucket(Bucket="trust")
+
+
 def main(endpoint):
     elb, ec2 = client("elbv2", endpoint), client("ec2", endpoint)
+    trust_store(elb, client("s3", endpoint))
     vpc, gateway, subnets = network(ec2)
     arn, group, listener = application(elb, ec2, vpc, subnets)
     targets(elb, ec2, group, subnets[0])

@@ -29,6 +29,20 @@ pub enum Want {
     Logs(Job),
     /// Work of the metric store of CloudWatch.
     Metrics(metric::Job),
+    /// Objects of S3 that a request names; whether the sender may read them is judged by the handler.
+    Objects(Vec<ObjectName>),
+}
+
+/// Bytes of an object that is supplied, at most.
+pub const OBJECT_BYTES: u64 = 1 << 20;
+
+/// Which object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName {
+    /// The bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
 }
 
 /// The kind of a private key.
@@ -72,6 +86,8 @@ pub struct Supply {
     pub logs: Option<Reply>,
     /// The answer to [`Want::Metrics`].
     pub metrics: Option<metric::Reply>,
+    /// The answer to [`Want::Objects`], in their order; `None` for one that does not exist, or has more than [`OBJECT_BYTES`].
+    pub objects: Vec<Option<Vec<u8>>>,
 }
 
 /// What the name servers would answer.

@@ -275,3 +275,49 @@ pub(super) fn unsupported_certificate(arn: &str) -> Fault {
         ),
     )
 }
+
+/// `DuplicateTrustStoreName`
+pub(super) fn duplicate_trust_store_name(name: &str) -> Fault {
+    Fault::new("DuplicateTrustStoreName", format!("A trust store with the same name '{name}' exists"))
+}
+
+/// `TrustStoreInUse`
+pub(super) fn trust_store_in_use(arn: impl Display) -> Fault {
+    Fault::new("TrustStoreInUse", format!("Trust store '{arn}' is currently in use by a listener"))
+}
+
+/// `CaCertificatesBundleNotFound`
+pub(super) fn ca_certificates_bundle_not_found() -> Fault {
+    Fault::new("CaCertificatesBundleNotFound", "The CA certificates bundle does not exist or cannot be read")
+}
+
+/// `InvalidCaCertificatesBundle`
+pub(super) fn invalid_ca_certificates_bundle(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidCaCertificatesBundle", message)
+}
+
+/// `RevocationContentNotFound`
+pub(super) fn revocation_content_not_found() -> Fault {
+    Fault::new("RevocationContentNotFound", "The revocation content does not exist or cannot be read")
+}
+
+/// `InvalidRevocationContent`
+pub(super) fn invalid_revocation_content() -> Fault {
+    Fault::new(
+        "InvalidRevocationContent",
+        "The revocation content is not a valid certificate revocation list",
+    )
+}
+
+/// `RevocationIdNotFound`
+pub(super) fn revocation_id_not_found(id: i64) -> Fault {
+    Fault::new("RevocationIdNotFound", format!("Revocation ID '{id}' not found"))
+}
+
+/// `TooManyTrustStoreRevocationEntries`
+pub(super) fn too_many_trust_store_revocation_entries(limit: usize) -> Fault {
+    Fault::new(
+        "TooManyTrustStoreRevocationEntries",
+        format!("You have reached the maximum number of revocation lists per trust store: [{limit}]"),
+    )
+}

@@ -23,6 +23,7 @@ pub(crate) mod settle;
 mod tag;
 pub(crate) mod target;
 mod target_group;
+mod trust_store;
 
 use enishi_state::elbv2::{
     Action, Listener, ListenerArn, LoadBalancer, LoadBalancerArn, LoadBalancerKind, Rule, TargetGroup,
@@ -42,6 +43,7 @@ pub(crate) fn register(on: &mut Registry) {
     tag::register(on);
     target::register(on);
     target_group::register(on);
+    trust_store::register(on);
 }
 
 /// `arn:aws:elasticloadbalancing:REGION:ACCOUNT:RESOURCE`

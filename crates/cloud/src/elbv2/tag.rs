@@ -7,11 +7,10 @@ use enishi_api::elbv2::{
     self as api, AddTagsInput, AddTagsOutput, DescribeTagsInput, DescribeTagsOutput, RemoveTagsInput,
     RemoveTagsOutput, TagDescription, ops,
 };
-use enishi_state::elbv2::{TrustStore, TrustStoreArn};
 use enishi_state::{Read, Row, Scope, Tag, TagKey, Tx, World};
 use enishi_wire::Fault;
 
-use super::{faults, find_listener, find_load_balancer, find_target_group, resource_of, rule};
+use super::{faults, find_listener, find_load_balancer, find_target_group, resource_of, rule, trust_store};
 use crate::registry::Registry;
 
 /// Tags of one resource at most.
@@ -92,11 +91,7 @@ fn check_resource(world: &World, scope: &Scope, arn: &str) -> Result<(), Fault> 
         Some("targetgroup") => find_target_group(world, scope, arn).map(drop),
         Some("listener") => find_listener(world, scope, arn).map(drop),
         Some("listener-rule") => rule::find(world, scope, arn).map(drop),
-        Some("truststore") => {
-            let found = world.get::<TrustStore>(&TrustStoreArn::new(arn));
-            let found = found.filter(|row| row.scope == *scope);
-            found.map(drop).ok_or_else(|| faults::trust_store_not_found(arn))
-        }
+        Some("truststore") => trust_store::find(world, scope, arn).map(drop),
         _ => Err(faults::invalid_arn(arn, "resource")),
     }
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
 };
 use enishi_cloud::logs::event::Job;
-use enishi_cloud::outside::{Console, KeyKind, Supply, Want};
+use enishi_cloud::outside::{Console, KeyKind, OBJECT_BYTES, Supply, Want};
 use enishi_state::Timestamp;
 use enishi_state::ec2::InstanceId;
 use enishi_wire::Fault;
@@ -48,6 +48,13 @@ pub async fn supply(app: &App, want: Option<Want>) -> Result<Supply, Fault> {
         }
         Some(Want::Metrics(job)) => {
             Ok(Supply { metrics: Some(app.metrics.carry_out(job).await?), ..Supply::default() })
+        }
+        Some(Want::Objects(names)) => {
+            let mut objects = Vec::with_capacity(names.len());
+            for name in names {
+                objects.push(app.objects.contents(&name.bucket, &name.key, OBJECT_BYTES).await?);
+            }
+            Ok(Supply { objects, ..Supply::default() })
         }
         Some(Want::DnsAnswer(question)) => {
             Ok(Supply { dns_answer: app.names.answer(&question), ..Supply::default() })

@@ -14,6 +14,7 @@
 mod body;
 mod buckets;
 mod configuration;
+mod contents;
 mod copies;
 mod delivery;
 mod headers;
