@@ -3,5 +3,6 @@
 mod harness;
 mod http1;
 mod http2;
+mod login;
 mod raw;
 mod tls;
