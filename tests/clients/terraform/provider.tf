@@ -30,6 +30,7 @@ provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = false
+  s3_force_path_style         = true
 
   endpoints {
     acm             = var.endpoint
@@ -39,6 +40,7 @@ provider "aws" {
     iam             = var.endpoint
     route53         = var.endpoint
     route53resolver = var.endpoint
+    s3              = var.endpoint
     sts             = var.endpoint
   }
 }

@@ -63,6 +63,7 @@ left() {
   elb describe-load-balancers --query 'LoadBalancers[].LoadBalancerArn'
   elb describe-target-groups --query 'TargetGroups[].TargetGroupArn'
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 logs describe-log-groups --query 'logGroups[].arn' --output text
+  aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 s3api list-buckets --query 'Buckets[].Name' --output text
   ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
 }
 

@@ -54,7 +54,11 @@ pub fn owns(app: &App, head: &Parts) -> bool {
             };
             host.is_some_and(is_s3_host)
                 || PresignedV2::parse(&request).is_some()
-                || (!is_form() && names_a_bucket(app, head) && app.router.route(&request, None).is_err())
+                || (!is_form()
+                    // A page whose own name was made to lead here must not read what is in buckets.
+                    && guard::is_local_name(head)
+                    && names_a_bucket(app, head)
+                    && app.router.route(&request, None).is_err())
         }
     }
 }

@@ -11,8 +11,11 @@ use enishi_wire::sigv4::Sha256;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// How long a client may rest in the middle of a body.
+/// How long a client may rest in the middle of a body, at most.
 const REST: Duration = Duration::from_secs(30);
+
+/// Bytes that a second brings at least, once a body has begun: who trickles keeps others from their turn.
+const BYTES_PER_SECOND: u64 = 1024;
 
 /// What came behind a body. Empty until the body has ended.
 #[derive(Debug, Clone, Default)]
@@ -77,13 +80,18 @@ pub struct Upload {
     /// Bytes of data that are still to come.
     left: Option<u64>,
     rest: Pin<Box<Sleep>>,
+    /// How long the client may still be waited for; what comes adds to it.
+    patience: Duration,
+    /// Since when it is being waited for.
+    waiting: Option<Instant>,
 }
 
 impl Upload {
     /// A body of `bytes` bytes of data, as far as that is known.
     pub fn new(inner: Incoming, framing: Framing, bytes: Option<u64>) -> Self {
         let rest = Box::pin(tokio::time::sleep(REST));
-        Upload { inner, framing, buffered: Bytes::new(), left: bytes, rest }
+        let buffered = Bytes::new();
+        Upload { inner, framing, buffered, left: bytes, rest, patience: REST, waiting: None }
     }
 
     /// Data out of what is buffered; nothing when more is needed.
@@ -150,14 +158,23 @@ impl Body for Upload {
             }
             match Pin::new(&mut self.inner).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.rest.as_mut().reset(Instant::now() + REST);
+                    let waited = self.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+                    self.patience = self.patience.saturating_sub(waited);
                     if let Ok(data) = frame.into_data() {
+                        let earned = Duration::from_millis(data.len() as u64 * 1000 / BYTES_PER_SECOND);
+                        self.patience = (self.patience + earned).min(REST);
                         self.buffered = data;
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
                 Poll::Ready(None) => return Poll::Ready(self.end().err().map(Err)),
                 Poll::Pending => {
+                    if self.waiting.is_none() {
+                        let now = Instant::now();
+                        let until = now + self.patience;
+                        self.waiting = Some(now);
+                        self.rest.as_mut().reset(until);
+                    }
                     std::task::ready!(self.rest.as_mut().poll(context));
                     return Poll::Ready(Some(Err(BodyError::Slow)));
                 }
