@@ -5,9 +5,12 @@
 //! packet was delivered, to whom, with which addresses and ports; then the same of each answer. Then the world changes at
 //! random, and earlier flows go on next to new ones: what was tracked, translated or purged shows in them.
 //!
+//! Some instances become Network Load Balancers on the way from the compiler to both (`balancers`).
+//!
 //! A source port that somebody else has taken is replaced by an address translator; which port it takes then is Linux's
 //! choice, and is not compared.
 
+mod balancers;
 mod edges;
 mod statistics;
 
@@ -26,11 +29,11 @@ use crate::lab::{Lab, Outcome, Sighting};
 use crate::world::{WorldBuilder, random_step};
 
 /// New flows in each state of a world.
-const FLOWS: usize = 150;
+const FLOWS: usize = 180;
 /// Candidates for each of them: enough that stages which decide few of them can still have their share.
-const CANDIDATES: usize = 20;
+const CANDIDATES: usize = 25;
 /// How many flows that are delivered are chosen for one that a stage denies.
-const DELIVERED_SHARE: usize = 4;
+const DELIVERED_SHARE: usize = 5;
 /// How many are chosen that a stage denies which decided less than its share so far: some stages can decide few flows of a
 /// world, or none.
 const RARE_SHARE: usize = 8;
@@ -93,9 +96,10 @@ impl Differential {
         }
         builder.take_steps();
         let mut planner = Planner::new(builder.world());
-        self.lab.apply(planner.program())?;
+        let program = balancers::with_balancers(planner.program(), seed, 0);
+        self.lab.apply(&program)?;
         self.lab.forget_connections()?;
-        let network = Network::new(planner.program().clone());
+        let network = Network::new(program);
         let mut subject = Subject { seed, state: 0, random, network, sent: Vec::new() };
         self.statistics.worlds += 1;
         loop {
@@ -112,8 +116,9 @@ impl Differential {
             for step in builder.take_steps() {
                 planner.update(&step.before, &step.after, &step.delta);
             }
-            subject.network.apply(planner.program().clone());
-            self.lab.apply(planner.program())?;
+            let program = balancers::with_balancers(planner.program(), seed, subject.state);
+            self.lab.apply(&program)?;
+            subject.network.apply(program);
         }
     }
 

@@ -8,7 +8,7 @@ use enishi_testkit::differential::{Differential, Statistics};
 const WORLDS: u64 = 60;
 
 /// Every stage that can deny a packet.
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 14] = [
     Stage::SourceCheck,
     Stage::InternetGatewayIn,
     Stage::Route,
@@ -20,6 +20,8 @@ const STAGES: [Stage; 12] = [
     Stage::InternetGatewayOut,
     Stage::NatGatewayIn,
     Stage::NatGatewayOut,
+    Stage::BalancerOut,
+    Stage::BalancerIn,
     Stage::Internet,
 ];
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use enishi_fabric::program::{Peer, Role, Router};
 use enishi_fabric::{Cidr, Flow, NamespaceName, Packet, Program, Transport};
 
+use super::balancers;
 use crate::Random;
 use crate::flow::Probes;
 
@@ -20,6 +21,8 @@ pub(super) struct Edges {
     addresses: Vec<Ipv4Addr>,
     /// NAT gateways and load balancers: no process runs in one that could send.
     silent: Vec<NamespaceName>,
+    /// Where load balancers are, which choose by the port that they see.
+    choosing: Vec<Ipv4Addr>,
 }
 
 impl Edges {
@@ -36,7 +39,12 @@ impl Edges {
             .values()
             .filter(|namespace| matches!(namespace.role, Role::NatGateway(_) | Role::NetworkBalancer(_)));
         let silent = silent.map(|namespace| namespace.name.clone()).collect();
-        Edges { probes: Probes::of(program), addresses, silent }
+        Edges {
+            probes: Probes::of(program),
+            addresses,
+            silent,
+            choosing: balancers::addresses(program).into_iter().collect(),
+        }
     }
 
     /// A flow of [`Probes`] whose sender may send.
@@ -58,9 +66,17 @@ impl Edges {
             Some(edge) if random.chance(12) => packet.destination = edge,
             _ => {}
         }
+        if let Some(balancer) = random.pick_any(&self.choosing)
+            && random.chance(12)
+        {
+            packet.destination = balancer;
+            packet.transport = listened_for(random, packet.transport);
+        }
         let own = FIRST_OWN_PORT + n % 40_000;
         // The model replaces a port by the lowest: a gateway that is asked for that one would meet itself, in the model alone.
-        let replaceable = random.chance(6) && packet.transport.destination_port() != Some(1024);
+        let replaceable = random.chance(6)
+            && packet.transport.destination_port() != Some(1024)
+            && !self.choosing.contains(&packet.destination);
         let port = if replaceable { random.pick(&REPLACEABLE) } else { own };
         packet.transport = match (packet.transport, random.below(100)) {
             (_, 0..7) => Transport::Other(47),
@@ -71,6 +87,16 @@ impl Edges {
             (other, _) => other,
         };
         Flow { from, packet }
+    }
+}
+
+/// To a port that load balancers may listen on.
+fn listened_for(random: &mut Random, transport: Transport) -> Transport {
+    let port = random.pick(&balancers::PORTS);
+    match transport {
+        Transport::Tcp(from, _) => Transport::Tcp(from, port),
+        Transport::Udp(from, _) => Transport::Udp(from, port),
+        portless => portless,
     }
 }
 
