@@ -39,6 +39,7 @@ run "boto3, AWS CLI: Classic Load Balancers" python3 "$here/boto3_elb.py" "$ENIS
 run "boto3: load balancers" python3 "$here/boto3_elbv2.py" "$ENISHI_ENDPOINT"
 run "boto3: domains" python3 "$here/boto3_domains.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: ACM" python3 "$here/boto3_acm.py" "$ENISHI_ENDPOINT"
+run "boto3, AWS CLI: CloudWatch" python3 "$here/boto3_cloudwatch.py" "$ENISHI_ENDPOINT"
 run "boto3: S3" python3 "$here/s3.py" "$ENISHI_ENDPOINT"
 run "AWS CLI: examples/domain.sh" "$root/examples/domain.sh"
 run "Terraform" bash "$here/terraform/run.sh"

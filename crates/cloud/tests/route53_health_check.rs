@@ -174,7 +174,7 @@ fn endpoints_are_on_the_internet_and_fit_their_type() {
         ),
         (
             HealthCheckConfig { r#type: "CLOUDWATCH_METRIC".to_owned(), ip_address: None, ..http() },
-            "Health checks that monitor CloudWatch alarms are not supported by Enishi.",
+            "Invalid parameter : CloudWatch metric health checks must have an alarm identifier specified.",
         ),
         (
             HealthCheckConfig { r#type: "RECOVERY_CONTROL".to_owned(), ip_address: None, ..http() },
@@ -184,6 +184,62 @@ fn endpoints_are_on_the_internet_and_fit_their_type() {
         invalid(&mut harness, config, message);
     }
     assert_eq!(check(&mut harness, "tcp", tcp()).health_check_config.port, Some(22));
+}
+
+#[test]
+fn checks_of_alarms_want_one_that_route_53_can_watch() {
+    use enishi_api::cloudwatch::{PutMetricAlarmInput, ops as cloudwatch};
+    let mut harness = Harness::new();
+    let alarm = |name: &str| PutMetricAlarmInput {
+        alarm_name: name.to_owned(),
+        metric_name: text("Load"),
+        namespace: text("App"),
+        statistic: text("Average"),
+        period: Some(60),
+        evaluation_periods: Some(2),
+        threshold: Some(1.0),
+        comparison_operator: text("GreaterThanThreshold"),
+        ..Default::default()
+    };
+    harness.ok::<cloudwatch::PutMetricAlarm>(alarm("good"));
+    harness.ok::<cloudwatch::PutMetricAlarm>(PutMetricAlarmInput { period: Some(10), ..alarm("fast") });
+    let some = PutMetricAlarmInput { datapoints_to_alarm: Some(1), ..alarm("some") };
+    harness.ok::<cloudwatch::PutMetricAlarm>(some);
+    let of = |name: &str| HealthCheckConfig {
+        r#type: "CLOUDWATCH_METRIC".to_owned(),
+        alarm_identifier: Some(AlarmIdentifier { region: "us-east-1".to_owned(), name: name.to_owned() }),
+        insufficient_data_health_status: text("Unhealthy"),
+        ..Default::default()
+    };
+    for (config, message) in [
+        (of("none"), "Invalid parameter : The alarm none does not exist in us-east-1."),
+        (of("fast"), "Invalid parameter : Health checks do not monitor alarms of high-resolution metrics."),
+        (of("some"), "Invalid parameter : Health checks do not monitor \"M out of N\" alarms."),
+        (
+            HealthCheckConfig { port: Some(80), ..of("good") },
+            "Invalid parameter : CloudWatch metric health checks must not have a port specified.",
+        ),
+        (
+            HealthCheckConfig { insufficient_data_health_status: text("Maybe"), ..of("good") },
+            "Invalid parameter : Maybe is no insufficient data health status.",
+        ),
+    ] {
+        invalid(&mut harness, config, message);
+    }
+    let made = check(&mut harness, "good", of("good"));
+    assert_eq!(
+        made.health_check_config,
+        HealthCheckConfig { inverted: Some(false), disabled: Some(false), ..of("good") }
+    );
+    let update = UpdateHealthCheckRequest {
+        health_check_id: made.id.clone(),
+        inverted: Some(true),
+        ..Default::default()
+    };
+    let updated = harness.ok::<ops::UpdateHealthCheck>(update).health_check.health_check_config;
+    assert_eq!((updated.inverted, updated.alarm_identifier), (Some(true), of("good").alarm_identifier));
+    let status = GetHealthCheckStatusRequest { health_check_id: made.id };
+    harness.code::<ops::GetHealthCheckStatus>(status, "InvalidInput");
 }
 
 #[test]

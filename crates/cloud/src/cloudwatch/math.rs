@@ -9,6 +9,8 @@
 
 mod function;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -2,12 +2,13 @@
 //! [Creating Route 53 health checks](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover.html)
 //!
 //! A row says what is checked; what the checkers find out is no row but an observation, which the daemon supplies
-//! ([`status`]). Checks of CloudWatch alarms and of routing controls are refused until those services exist.
+//! ([`status`]). Checks of routing controls are refused.
 //!
 //! A caller reference stands for one health check: the same request again answers for it, another one with the same reference is
 //! refused, also for a day after the check was deleted ("a number of days", says AWS).
 
 mod address;
+mod alarm;
 mod config;
 mod status;
 
@@ -91,13 +92,15 @@ fn create_health_check(
         }
         None => {
             limit::check_health_checks(tx.world(), &tx.caller().scope)?;
-            HealthCheck {
+            let row = HealthCheck {
                 id: HealthCheckId::new(&fresh_uuid(tx)),
                 account,
                 caller_reference: input.caller_reference,
                 version: 1,
                 config,
-            }
+            };
+            alarm::check(tx.world(), &row)?;
+            row
         }
     };
     let response = CreateHealthCheckResponse {
@@ -135,6 +138,7 @@ fn update_health_check(
     }
     row.config = config::parse(config::updated(config::shape(&row.config), input)?)?;
     check_children(tx.world(), &account, &row.config.children)?;
+    alarm::check(tx.world(), &row)?;
     row.version += 1;
     let health_check = shape(&row);
     tx.put(row);

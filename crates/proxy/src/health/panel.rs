@@ -6,7 +6,7 @@
 //!
 //! A checker that has no result yet counts as healthy ("Route 53 considers a new health check to be healthy until there's enough
 //! data"). More than 18 % of the checkers make an endpoint healthy. A calculated check is healthy while enough of its children are.
-//! A disabled check counts as healthy. Inverting comes last, so that a check that is new or disabled *and* inverted is unhealthy.
+//! A check that somebody else tells about is as it was told last. A disabled check counts as healthy. Inverting comes last, so that a check that is new or disabled *and* inverted is unhealthy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -53,6 +53,8 @@ pub enum Kind {
         /// How many of them must be healthy.
         threshold: usize,
     },
+    /// Somebody else says whether it is healthy; nothing is as it was.
+    Told(Option<bool>),
 }
 
 /// What is probed, by whom and how often.
@@ -123,6 +125,8 @@ struct Entry {
     checkers: BTreeMap<Ipv4Addr, Checker>,
     /// What was said last.
     verdict: bool,
+    /// What somebody else told last.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -153,9 +157,14 @@ impl Panel {
     fn install(&mut self, id: CheckId, check: Check, now: Instant, resumed: bool) {
         let old = self.forget(&id);
         self.versions += 1;
-        let mut entry = Entry { check, version: self.versions, checkers: BTreeMap::new(), verdict: true };
+        let mut entry =
+            Entry { check, version: self.versions, checkers: BTreeMap::new(), verdict: true, told: true };
         if let Some(old) = &old {
             entry.verdict = old.verdict;
+            entry.told = old.told;
+        }
+        if let Kind::Told(Some(healthy)) = entry.check.kind {
+            entry.told = healthy;
         }
         if let Kind::Endpoint(endpoint) = &entry.check.kind
             && !entry.check.disabled
@@ -279,6 +288,7 @@ impl Panel {
                     let healthy = children.iter().filter(|child| self.healthy_within(child, depth - 1));
                     healthy.count() >= *threshold
                 }
+                Kind::Told(_) => entry.told,
             };
         healthy != check.inverted
     }
@@ -527,6 +537,24 @@ mod tests {
         bench.panel.remove(&"a".into());
         assert!(bench.panel.healthy("two of a, b"), "what is gone passes");
         assert_eq!(bench.changes().iter().filter(|change| **change == said("two of a, b", true)).count(), 1);
+    }
+
+    #[test]
+    fn what_is_told_holds_until_something_else_is() {
+        let mut bench = Bench::new();
+        let told = |healthy| Check { kind: Kind::Told(healthy), inverted: false, disabled: false };
+        bench.put("a", told(None));
+        assert!(bench.panel.healthy("a"), "a new one passes");
+        bench.put("parent", calculated(&["a"], 1));
+        bench.changes();
+        for (healthy, verdict) in [(Some(false), false), (None, false), (Some(true), true), (None, true)] {
+            bench.put("a", told(healthy));
+            assert_eq!((bench.panel.healthy("a"), bench.panel.healthy("parent")), (verdict, verdict));
+        }
+        let inverted = Check { inverted: true, ..told(Some(true)) };
+        bench.put("a", inverted);
+        assert!(!bench.panel.healthy("a") && !bench.panel.healthy("parent"));
+        assert_eq!(bench.changes().last(), Some(&said("parent", false)));
     }
 
     #[test]

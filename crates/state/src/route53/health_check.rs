@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use enishi_fabric::Cidr;
 use serde::{Deserialize, Serialize};
 
+use crate::cloudwatch::AlarmId;
 use crate::id::name_id;
-use crate::{AccountId, Keys, Row};
+use crate::{AccountId, Keys, Region, Row, Scope};
 
 name_id!(HealthCheckId, "a health check: a UUID");
 
@@ -123,6 +124,17 @@ pub struct HealthCheck {
     pub config: HealthCheckConfig,
 }
 
+impl HealthCheck {
+    /// The alarm that it follows, which need not exist; one of the check's own account.
+    pub fn alarm(&self) -> Option<AlarmId> {
+        let alarm = self.config.alarm.as_ref()?;
+        Some(AlarmId::of(
+            &Scope { account: self.account.clone(), region: Region::new(&alarm.region)? },
+            &alarm.name,
+        ))
+    }
+}
+
 impl Row for HealthCheck {
     type Id = HealthCheckId;
     const TABLE: &'static str = "route53_health_check";
@@ -136,6 +148,9 @@ impl Row for HealthCheck {
         keys.add("caller_reference", &format!("{}/{}", self.account, self.caller_reference));
         for child in &self.config.children {
             keys.add("child", child.as_str());
+        }
+        if let Some(alarm) = self.alarm() {
+            keys.add("alarm", alarm.as_str());
         }
     }
 }

@@ -222,6 +222,8 @@ impl Parser {
             Some(Token::Word(word)) if self.takes("(") => {
                 Ok(Node::Call(word.to_ascii_uppercase(), self.list(")")?))
             }
+            // Ids begin with a lower-case letter; these two are ways of filling.
+            Some(Token::Word(word)) if matches!(word.as_str(), "REPEAT" | "LINEAR") => Ok(Node::Text(word)),
             Some(Token::Word(word)) => Ok(Node::Name(word)),
             Some(Token::Sign("(")) => {
                 let inner = self.level(0)?;

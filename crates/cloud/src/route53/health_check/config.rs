@@ -9,11 +9,11 @@ use enishi_fabric::dns::Name;
 use enishi_state::route53::{CHECKERS, HealthCheckConfig, HealthCheckId, HealthCheckKind};
 use enishi_wire::Fault;
 
-use super::address;
+use super::{address, alarm};
 use crate::route53::faults;
 
-const DEFAULT_INTERVAL_SECONDS: u8 = 30;
-const DEFAULT_THRESHOLD: u8 = 3;
+pub(super) const DEFAULT_INTERVAL_SECONDS: u8 = 30;
+pub(super) const DEFAULT_THRESHOLD: u8 = 3;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 /// Regions that check, if not all do.
@@ -38,9 +38,7 @@ pub(super) fn parse(input: api::HealthCheckConfig) -> Result<HealthCheckConfig, 
     let kind = KINDS.iter().find(|(_, name)| *name == input.r#type).map(|(kind, _)| *kind);
     let invalid = || faults::invalid_parameter(format!("{} is not a type of health checks.", input.r#type));
     match kind.ok_or_else(invalid)? {
-        HealthCheckKind::CloudWatchMetric => {
-            Err(faults::not_supported("Health checks that monitor CloudWatch alarms"))
-        }
+        HealthCheckKind::CloudWatchMetric => alarm::parse(input),
         HealthCheckKind::RecoveryControl => {
             Err(faults::not_supported("Health checks that monitor routing controls"))
         }
@@ -50,7 +48,7 @@ pub(super) fn parse(input: api::HealthCheckConfig) -> Result<HealthCheckConfig, 
 }
 
 /// The first member of a table that is there and must not be.
-fn forbid(what: &str, members: &[(bool, &str)]) -> Result<(), Fault> {
+pub(super) fn forbid(what: &str, members: &[(bool, &str)]) -> Result<(), Fault> {
     match members.iter().find(|(is_there, _)| *is_there) {
         Some((_, member)) => {
             Err(faults::invalid_parameter(format!("{what} health checks must not have {member} specified.")))
@@ -216,7 +214,8 @@ fn regions(mut regions: Vec<String>) -> Result<Vec<String>, Fault> {
 /// The configuration as responses show it.
 pub(super) fn shape(config: &HealthCheckConfig) -> api::HealthCheckConfig {
     let kind = KINDS.iter().find(|(kind, _)| *kind == config.kind).map_or("", |(_, name)| *name);
-    let is_basic = config.kind != HealthCheckKind::Calculated;
+    let is_basic = !matches!(config.kind, HealthCheckKind::Calculated | HealthCheckKind::CloudWatchMetric);
+    let is_calculated = config.kind == HealthCheckKind::Calculated;
     let children = config.children.iter().map(ToString::to_string).collect();
     api::HealthCheckConfig {
         ip_address: config.address.map(|address| address.to_string()),
@@ -231,9 +230,11 @@ pub(super) fn shape(config: &HealthCheckConfig) -> api::HealthCheckConfig {
         inverted: Some(config.inverted),
         disabled: Some(config.disabled),
         health_threshold: config.health_threshold.map(i32::from),
-        child_health_checks: (!is_basic).then_some(children),
+        child_health_checks: is_calculated.then_some(children),
         enable_sni: is_basic.then_some(config.enable_sni),
         regions: (!config.regions.is_empty()).then(|| config.regions.clone()),
+        alarm_identifier: config.alarm.as_ref().map(alarm::identifier),
+        insufficient_data_health_status: config.insufficient_data.map(|one| alarm::name(one).to_owned()),
         ..Default::default()
     }
 }
@@ -276,8 +277,10 @@ pub(super) fn updated(
         child_health_checks: input.child_health_checks.or(config.child_health_checks),
         enable_sni: input.enable_sni.or(config.enable_sni),
         regions: input.regions.or(config.regions),
-        alarm_identifier: input.alarm_identifier,
-        insufficient_data_health_status: input.insufficient_data_health_status,
+        alarm_identifier: input.alarm_identifier.or(config.alarm_identifier),
+        insufficient_data_health_status: input
+            .insufficient_data_health_status
+            .or(config.insufficient_data_health_status),
         ..config
     })
 }

@@ -63,6 +63,9 @@ fn check(read: &Read<'_>, id: &str) -> Result<(), Fault> {
         HealthCheckKind::Calculated => {
             Err(faults::invalid_input("The status of calculated health checks is not available."))
         }
+        HealthCheckKind::CloudWatchMetric => {
+            Err(faults::invalid_input("The status of health checks of CloudWatch alarms is not available."))
+        }
         _ => Ok(()),
     }
 }

@@ -8,22 +8,39 @@ use std::time::Duration;
 
 use enishi_proxy::health::panel::{Check, Endpoint, Kind, Target};
 use enishi_proxy::health::{HttpSpec, ProbeSpec, Protocol, Timeouts};
-use enishi_state::route53::{CHECKERS, HealthCheck, HealthCheckConfig, HealthCheckKind};
+use enishi_state::World;
+use enishi_state::cloudwatch::{Alarm, AlarmState};
+use enishi_state::route53::{CHECKERS, HealthCheck, HealthCheckConfig, HealthCheckKind, InsufficientData};
 
 /// "An HTTP status code of 2xx or 3xx".
 const STATUSES: RangeInclusive<u16> = 200..=399;
 
-/// What a check's checkers do.
-pub fn of(row: &HealthCheck) -> Check {
+/// What a check's checkers do, or what a check's alarm says.
+pub fn of(world: &World, row: &HealthCheck) -> Check {
     let config = &row.config;
     let kind = match config.kind {
         HealthCheckKind::Calculated => Kind::Calculated {
             children: config.children.iter().map(|id| id.as_str().into()).collect(),
             threshold: config.health_threshold.unwrap_or_default().into(),
         },
+        HealthCheckKind::CloudWatchMetric => Kind::Told(told(world, row)),
         _ => Kind::Endpoint(endpoint(row)),
     };
     Check { kind, inverted: config.inverted, disabled: config.disabled }
+}
+
+/// What an alarm says of a check; an alarm that is gone has no data. Nothing where the check stays as it was.
+fn told(world: &World, row: &HealthCheck) -> Option<bool> {
+    let alarm = row.alarm().and_then(|id| world.get::<Alarm>(&id));
+    match alarm.map_or(AlarmState::InsufficientData, |alarm| alarm.state) {
+        AlarmState::Ok => Some(true),
+        AlarmState::Alarm => Some(false),
+        AlarmState::InsufficientData => match row.config.insufficient_data {
+            Some(InsufficientData::Healthy) => Some(true),
+            Some(InsufficientData::Unhealthy) => Some(false),
+            Some(InsufficientData::LastKnownStatus) | None => None,
+        },
+    }
 }
 
 fn endpoint(row: &HealthCheck) -> Endpoint {
@@ -137,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_row_says_who_checks_what_and_how() {
-        let check = of(&row(HealthCheckKind::Https, None, Some("a.test"), 443));
+        let check = of(&World::default(), &row(HealthCheckKind::Https, None, Some("a.test"), 443));
         let Kind::Endpoint(endpoint) = check.kind else { panic!("{check:?}") };
         assert_eq!(endpoint.target, Target::Name("a.test".to_owned(), 443));
         assert_eq!((endpoint.checkers.len(), endpoint.threshold), (3, 2));
@@ -148,7 +165,7 @@ mod tests {
             http.user_agent,
             "Amazon-Route53-Health-Check-Service (ref 11111111-2222-4333-8444-555555555555; report http://amzn.to/1vsZADi)"
         );
-        let tcp = of(&row(HealthCheckKind::Tcp, Some("198.18.1.0"), None, 22));
+        let tcp = of(&World::default(), &row(HealthCheckKind::Tcp, Some("198.18.1.0"), None, 22));
         let Kind::Endpoint(endpoint) = tcp.kind else { panic!("{tcp:?}") };
         assert_eq!(endpoint.spec.timeouts.connect, Duration::from_secs(10));
     }

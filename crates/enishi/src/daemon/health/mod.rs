@@ -26,8 +26,9 @@ use enishi_fabric::dns::{Name, RecordType};
 use enishi_proxy::health::panel::{CheckId, Job, Observation, Panel, Target};
 use enishi_proxy::health::serve::probe;
 use enishi_proxy::health::{Failure, Outcome, TlsClient};
+use enishi_state::cloudwatch::Alarm;
 use enishi_state::route53::HealthCheck;
-use enishi_state::{Delta, Timestamp, World};
+use enishi_state::{Delta, Row, Timestamp, World};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -71,7 +72,7 @@ impl HealthChecks {
         let checks = HealthChecks { shared: Arc::new(shared) };
         checks.change(|panel| {
             for row in world.all::<HealthCheck>() {
-                panel.resume(id(row), definition::of(row), Instant::now());
+                panel.resume(id(row), definition::of(world, row), Instant::now());
             }
         });
         runtime.spawn(run(checks.shared.clone()));
@@ -81,16 +82,23 @@ impl HealthChecks {
     /// Follows a transaction.
     pub fn update(&self, before: &World, after: &World, delta: &Delta) {
         let changed: Vec<_> = delta.changes::<HealthCheck>(before, after).collect();
-        if changed.is_empty() {
+        let alarms =
+            delta.changes::<Alarm>(before, after).filter_map(|change| change.after.or(change.before));
+        let followers: Vec<&HealthCheck> =
+            alarms.flat_map(|alarm| after.by::<HealthCheck>("alarm", alarm.id().as_str())).collect();
+        if changed.is_empty() && followers.is_empty() {
             return;
         }
         self.change(|panel| {
             for change in &changed {
                 match (change.before, change.after) {
-                    (_, Some(row)) => put(panel, row),
+                    (_, Some(row)) => put(panel, after, row),
                     (Some(row), None) => panel.remove(&id(row)),
                     (None, None) => {}
                 }
+            }
+            for row in followers {
+                put(panel, after, row);
             }
         });
         for gone in changed.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before)
@@ -108,8 +116,9 @@ impl HealthChecks {
                 panel.remove(&id(row));
             }
             for row in after.all::<HealthCheck>() {
-                if before.get::<HealthCheck>(&row.id) != Some(row) {
-                    put(panel, row);
+                let is_other = before.get::<HealthCheck>(&row.id) != Some(row);
+                if is_other || row.config.alarm.is_some() {
+                    put(panel, after, row);
                 }
             }
         });
@@ -163,8 +172,8 @@ fn id(row: &HealthCheck) -> CheckId {
     row.id.as_str().into()
 }
 
-fn put(panel: &mut Panel, row: &HealthCheck) {
-    panel.put(id(row), definition::of(row), Instant::now());
+fn put(panel: &mut Panel, world: &World, row: &HealthCheck) {
+    panel.put(id(row), definition::of(world, row), Instant::now());
 }
 
 fn checked(seen: &Observation) -> Checked {
