@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use enishi_proxy::health::GrpcStatus;
 use enishi_proxy::health::serve::probe;
 use enishi_proxy::health::{Failure, HttpSpec, Outcome, ProbeSpec, Protocol, Status, Timeouts, TlsClient};
+use http::{HeaderMap, HeaderValue, Response};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,13 +27,14 @@ fn http(search: Option<&str>) -> HttpSpec {
         host: "www.example.test".to_owned(),
         path: "/health?deep=1".to_owned(),
         user_agent: "probe".to_owned(),
-        statuses: 200..=399,
+        headers: &[("Accept", "*/*")],
+        statuses: vec![200..=399],
         search: search.map(|text| text.as_bytes().to_vec()),
     }
 }
 
 async fn ask(address: SocketAddr, protocol: Protocol) -> Outcome {
-    let timeouts = Timeouts { connect: AT_MOST, status: PATIENCE, body: PATIENCE };
+    let timeouts = Timeouts::Parts { connect: AT_MOST, status: PATIENCE, body: PATIENCE };
     let tls = TlsClient::new().expect("TLS");
     let begun = Instant::now();
     let outcome = probe(Arc::new(ProbeSpec { protocol, timeouts }), &tls, TcpStream::connect(address)).await;
@@ -125,7 +129,7 @@ async fn nobody_there_and_nobody_answering_are_told_apart() {
 #[tokio::test]
 async fn no_connection_in_time_and_no_network_to_connect_from() {
     let tls = TlsClient::new().expect("TLS");
-    let timeouts = Timeouts { connect: PATIENCE, status: PATIENCE, body: PATIENCE };
+    let timeouts = Timeouts::Parts { connect: PATIENCE, status: PATIENCE, body: PATIENCE };
     let spec = Arc::new(ProbeSpec { protocol: Protocol::Tcp, timeouts });
     let outcome = probe(spec.clone(), &tls, std::future::pending()).await;
     assert_eq!(outcome, Some(failed(Failure::ConnectTimeout)));
@@ -178,18 +182,22 @@ async fn other_protocols_and_garbage() {
     }
 }
 
-/// A server with a certificate that nobody signed, for a name that nobody asked for.
-fn tls_server(body: &'static str) -> SocketAddr {
+/// A certificate that nobody signed, for a name that nobody asked for.
+fn server_config() -> ServerConfig {
     let certified = rcgen::generate_simple_self_signed(["other.test".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
         .with_single_cert(vec![certified.cert.der().clone()], key)
-        .expect("a configuration");
-    let config = Arc::new(config);
+        .expect("a configuration")
+}
+
+/// A server that speaks HTTP/1.1 over TLS.
+fn tls_server(body: &'static str) -> SocketAddr {
+    let config = Arc::new(server_config());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -220,4 +228,130 @@ async fn certificates_are_not_verified_and_the_name_is_sent_when_asked_for() {
     assert_eq!(ask(address, https("well for nobody", None)).await, Outcome::Answered(OK));
     // The end of TLS is the end of the body, whatever the connection does.
     assert_eq!(ask(address, https("ill", None)).await, failed(Failure::NoMatch(OK)));
+}
+
+/// A handshake is enough, and it is finished.
+#[tokio::test]
+async fn a_handshake_is_enough_for_tls() {
+    assert_eq!(ask(tls_server("well"), Protocol::Tls).await, Outcome::Connected);
+    let plain = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    assert_eq!(ask(plain, Protocol::Tls).await, failed(Failure::Tls));
+    let silent = server(|stream| async move {
+        let _kept = stream;
+        std::future::pending().await
+    })
+    .await;
+    assert_eq!(ask(silent, Protocol::Tls).await, failed(Failure::StatusTimeout));
+}
+
+/// What a server of HTTP/2 answers: a status, headers, a body and trailers.
+#[derive(Debug, Clone, Copy)]
+struct Reply {
+    status: u16,
+    grpc_in_head: Option<&'static str>,
+    body: &'static [u8],
+    grpc_in_trailers: Option<&'static str>,
+}
+
+const REPLY: Reply = Reply { status: 200, grpc_in_head: None, body: b"", grpc_in_trailers: None };
+
+async fn serve_http2<S>(stream: S, reply: Reply) -> io::Result<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let mut connection = h2::server::handshake(stream).await.map_err(io::Error::other)?;
+    while let Some(accepted) = connection.accept().await {
+        let (_, mut respond) = accepted.map_err(io::Error::other)?;
+        let mut response = Response::builder().status(reply.status);
+        if let Some(status) = reply.grpc_in_head {
+            response = response.header("grpc-status", status);
+        }
+        let response = response.body(()).map_err(io::Error::other)?;
+        let is_short = reply.body.is_empty() && reply.grpc_in_trailers.is_none();
+        let mut body = respond.send_response(response, is_short).map_err(io::Error::other)?;
+        if !is_short {
+            let is_last = reply.grpc_in_trailers.is_none();
+            body.send_data(Bytes::from_static(reply.body), is_last).map_err(io::Error::other)?;
+        }
+        if let Some(status) = reply.grpc_in_trailers {
+            let status = HeaderValue::from_static(status);
+            let trailers = HeaderMap::from_iter([("grpc-status".parse().expect("a name"), status)]);
+            body.send_trailers(trailers).map_err(io::Error::other)?;
+        }
+    }
+    Ok(())
+}
+
+fn http2(is_call: bool, tls: bool, statuses: &[u16]) -> Protocol {
+    let statuses = statuses.iter().map(|status| *status..=*status).collect();
+    let http = HttpSpec { statuses, headers: &[], ..http(None) };
+    if is_call { Protocol::Grpc { http, tls } } else { Protocol::Http2 { http, tls } }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_by_prior_knowledge_and_over_tls() {
+    let plain = server(|stream| serve_http2(stream, Reply { body: b"well", ..REPLY })).await;
+    assert_eq!(ask(plain, http2(false, false, &[200])).await, Outcome::Answered(OK));
+    assert_eq!(ask(plain, http2(false, false, &[201])).await, failed(Failure::WrongStatus(OK)));
+    assert_eq!(ask(plain, http2(false, true, &[200])).await, failed(Failure::Tls));
+    let mut config = server_config();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let over_tls = server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move { serve_http2(acceptor.accept(stream).await?, REPLY).await }
+    })
+    .await;
+    assert_eq!(ask(over_tls, http2(false, true, &[200])).await, Outcome::Answered(OK));
+}
+
+/// "The default matcher is 12", which is what servers answer to a method that they do not have.
+#[tokio::test]
+async fn calls_are_judged_by_their_status_wherever_it_is() {
+    for (reply, found) in [
+        (Reply { grpc_in_head: Some("12"), ..REPLY }, Ok(12)),
+        (Reply { grpc_in_trailers: Some("12"), ..REPLY }, Ok(12)),
+        (Reply { body: &[0; 70_000], grpc_in_trailers: Some("0"), ..REPLY }, Ok(0)),
+        (Reply { status: 404, ..REPLY }, Ok(12)),
+        (Reply { status: 503, ..REPLY }, Ok(14)),
+        (Reply { grpc_in_head: Some("many"), ..REPLY }, Err(Failure::NotHttp)),
+        (Reply { body: b"no status", ..REPLY }, Err(Failure::Broken)),
+    ] {
+        let address = server(move |stream| serve_http2(stream, reply)).await;
+        let found = found.map(GrpcStatus);
+        let expected = found.map_or_else(failed, |status| match status.0 {
+            12 => Outcome::Called(status),
+            _ => failed(Failure::WrongGrpcStatus(status)),
+        });
+        assert_eq!(ask(address, http2(true, false, &[12])).await, expected, "{reply:?}");
+    }
+}
+
+/// Settings without end, a giant head in continuations, resets, silence, another protocol.
+#[tokio::test]
+async fn hostile_http2() {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let asked = || http2(false, false, &[200]);
+    let endless_settings = endless(b"", SETTINGS, Duration::ZERO).await;
+    let outcome = ask(endless_settings, asked()).await;
+    assert!(!outcome.passed(), "{outcome:?}");
+    // HEADERS on stream 1 without END_HEADERS, then CONTINUATION for ever.
+    let head: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88];
+    let continuation: &[u8] = &[0, 0, 4, 9, 0, 0, 0, 0, 1, 0, 1, b'a', b'b'];
+    let flood = endless(head, continuation, Duration::ZERO).await;
+    let outcome = ask(flood, asked()).await;
+    assert!(!outcome.passed(), "{outcome:?}");
+    let silent = endless(b"", b"", Duration::from_secs(3600)).await;
+    assert_eq!(ask(silent, asked()).await, failed(Failure::StatusTimeout));
+    for other in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", &[0xff; 64]] {
+        let address = saying(other).await;
+        let outcome = ask(address, asked()).await;
+        assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    }
+    let reset: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8];
+    assert_eq!(ask(saying(reset).await, asked()).await, failed(Failure::Broken));
+    let reply = Reply { body: &[0; 300_000], grpc_in_trailers: Some("12"), ..REPLY };
+    let wordy = server(move |stream| serve_http2(stream, reply)).await;
+    let outcome = ask(wordy, http2(true, false, &[12])).await;
+    assert!(matches!(outcome, Outcome::Failed(Failure::NotHttp | Failure::StatusTimeout)), "{outcome:?}");
 }

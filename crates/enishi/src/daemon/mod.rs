@@ -23,6 +23,7 @@ mod outbox;
 mod reconcile;
 mod s3;
 mod store;
+mod target_health;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -59,6 +60,7 @@ use metrics::Metrics;
 use reconcile::{Mailbox, NodeSockets, Realised, Reconciler, Services};
 use s3::Objects;
 use store::Store;
+use target_health::TargetHealthChecks;
 use writer::{Receipt, Writer};
 
 /// How long an answer waits for the network at most. The change is made by then in any case; the data plane is late.
@@ -309,6 +311,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         runtime.handle(),
     )?;
     runtime.spawn(metrics::health_checks::count(metrics.clone(), writer.clone(), health.clone()));
+    let target_health = TargetHealthChecks::start(sockets.clone(), writer.clone(), runtime.handle())?;
     let reconciler = Reconciler::start(
         keeper,
         world,
@@ -318,6 +321,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
             resolution,
             health: health.clone(),
             certificates: Certificates::new(authority.clone(), name_servers.clone()),
+            target_health,
             sockets,
         },
         runtime.handle().clone(),

@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustls::client::ClientConnection;
 
 use super::response::Response;
-use super::{Failure, HttpSpec, Outcome, ProbeSpec, Protocol, Status, TlsClient};
+use super::{Failure, HttpSpec, Outcome, ProbeSpec, Protocol, Status, Timeouts, TlsClient};
 
 /// So many bytes of a body are searched ("the string must appear entirely in the first 5,120 bytes of the response body").
 pub const SEARCHED: usize = 5120;
@@ -51,7 +51,7 @@ struct Talk {
 impl Probe {
     /// A probe whose connection is being made from `now` on.
     pub fn new(spec: Arc<ProbeSpec>, now: Instant) -> Self {
-        let deadline = now + spec.timeouts.connect;
+        let deadline = now + spec.timeouts.connect();
         Probe { spec, phase: Phase::Connecting, deadline, outgoing: Vec::new(), outcome: None }
     }
 
@@ -77,18 +77,23 @@ impl Probe {
 
     /// The connection stands.
     pub fn connected(&mut self, tls: &TlsClient, now: Instant) {
-        self.deadline = now + self.spec.timeouts.status;
+        self.deadline = self.spec.timeouts.status(self.deadline, now);
         let spec = self.spec.clone();
-        let (http, tls) = match &spec.protocol {
+        let (name, over_tls) = match &spec.protocol {
             Protocol::Tcp => return self.end(Outcome::Connected),
-            Protocol::Http(http) => (http, None),
-            Protocol::Https(http, name) => match tls.begin(name.as_deref()) {
-                Ok(connection) => (http, Some(connection)),
-                Err(_) => return self.fail(Failure::Tls),
-            },
+            // Those are not asked byte by byte.
+            Protocol::Http2 { .. } | Protocol::Grpc { .. } => return self.fail(Failure::NotHttp),
+            Protocol::Http(_) => (None, false),
+            Protocol::Tls => (None, true),
+            Protocol::Https(_, name) => (name.as_deref(), true),
+        };
+        let tls = match over_tls.then(|| tls.begin(name)).transpose() {
+            Ok(connection) => connection,
+            Err(_) => return self.fail(Failure::Tls),
         };
         let mut talk = Talk { tls, response: Response::default(), searched: 0 };
-        let sent = talk.send(&request(http), &mut self.outgoing);
+        let request = asked(&spec.protocol).map(request).unwrap_or_default();
+        let sent = talk.send(&request, &mut self.outgoing);
         self.phase = Phase::Talking(Box::new(talk));
         if sent.is_err() {
             self.fail(Failure::Tls);
@@ -104,8 +109,8 @@ impl Probe {
         let had_status = talk.response.status().is_some();
         let received = talk.receive(bytes, &mut self.outgoing);
         if let Some(status) = talk.response.status() {
-            if !had_status {
-                self.deadline = now + self.spec.timeouts.body;
+            if let (false, Timeouts::Parts { body, .. }) = (had_status, self.spec.timeouts) {
+                self.deadline = now + body;
             }
             // What came before any garbage may have been enough.
             match self.judge_status(status) {
@@ -114,6 +119,7 @@ impl Probe {
             }
         }
         match received {
+            Ok(Stream::Open) if self.shook_hands() => self.end(Outcome::Connected),
             Ok(Stream::Open) => {}
             Ok(Stream::Ended) => self.ended(),
             Err(failure) => self.fail(failure),
@@ -154,8 +160,8 @@ impl Probe {
 
     /// What a status alone decides: nothing when it is right and the body has to be searched.
     fn judge_status(&self, status: u16) -> Option<Outcome> {
-        let (Protocol::Http(http) | Protocol::Https(http, _)) = &self.spec.protocol else { return None };
-        if !http.statuses.contains(&status) {
+        let http = asked(&self.spec.protocol)?;
+        if !http.wants(status) {
             return Some(Outcome::Failed(Failure::WrongStatus(Status(status))));
         }
         http.search.is_none().then_some(Outcome::Answered(Status(status)))
@@ -164,7 +170,7 @@ impl Probe {
     /// Searches what of the body is new.
     fn search(&mut self, status: Status) {
         let Phase::Talking(talk) = &mut self.phase else { return };
-        let (Protocol::Http(http) | Protocol::Https(http, _)) = &self.spec.protocol else { return };
+        let Some(http) = asked(&self.spec.protocol) else { return };
         let wanted = http.search.as_deref().unwrap_or_default();
         let body = talk.response.body();
         // It may have begun in what was searched before.
@@ -178,6 +184,12 @@ impl Probe {
         } else if is_done {
             self.fail(Failure::NoMatch(status));
         }
+    }
+
+    /// Whether a handshake was all that is wanted, and it is over.
+    fn shook_hands(&self) -> bool {
+        let Phase::Talking(talk) = &self.phase else { return false };
+        self.spec.protocol == Protocol::Tls && talk.tls.as_ref().is_some_and(|tls| !tls.is_handshaking())
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -239,25 +251,45 @@ fn flush(tls: &mut ClientConnection, outgoing: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// What is asked in HTTP/1.1, if anything is.
+fn asked(protocol: &Protocol) -> Option<&HttpSpec> {
+    match protocol {
+        Protocol::Http(http) | Protocol::Https(http, _) => Some(http),
+        _ => None,
+    }
+}
+
 /// The request. RFC 9112, section 3: neither its line nor a header holds what would end it.
 fn request(http: &HttpSpec) -> Vec<u8> {
-    let mut path = String::with_capacity(http.path.len() + 1);
-    if !http.path.starts_with('/') {
-        path.push('/');
+    let path = encoded_path(&http.path);
+    let (host, user_agent) = (header_value(&http.host), header_value(&http.user_agent));
+    let mut request =
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: {user_agent}\r\n");
+    for (name, value) in http.headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
     }
-    for byte in http.path.bytes() {
+    request.push_str("\r\n");
+    request.into_bytes()
+}
+
+/// A path that begins with a slash and holds only what may be in a request's line.
+pub(super) fn encoded_path(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len() + 1);
+    if !path.starts_with('/') {
+        encoded.push('/');
+    }
+    for byte in path.bytes() {
         match byte {
-            b'!'..=b'~' => path.push(char::from(byte)),
-            _ => path.push_str(&format!("%{byte:02X}")),
+            b'!'..=b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    let value = |text: &str| text.chars().filter(|c| matches!(c, ' '..='~')).collect::<String>();
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: {}\r\nAccept: */*\r\n\r\n",
-        value(&http.host),
-        value(&http.user_agent)
-    )
-    .into_bytes()
+    encoded
+}
+
+/// What of a text may be in a header.
+pub(super) fn header_value(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, ' '..='~')).collect()
 }
 
 #[cfg(test)]
@@ -272,7 +304,8 @@ mod tests {
             host: "www.example.test".to_owned(),
             path: "/health".to_owned(),
             user_agent: "test".to_owned(),
-            statuses: 200..=399,
+            headers: &[("Accept", "*/*")],
+            statuses: vec![200..=399],
             search: search.map(|text| text.as_bytes().to_vec()),
         }
     }
@@ -397,6 +430,28 @@ mod tests {
         assert_eq!(probe.deadline(), now + second * 3, "a trickle wins no time");
         probe.elapsed();
         assert_eq!(probe.outcome().cloned(), failed(Failure::BodyTimeout(Status(200))));
+    }
+
+    #[test]
+    fn one_time_for_the_whole_probe_is_not_extended() {
+        let second = Duration::from_secs(1);
+        let now = Instant::now();
+        let spec =
+            ProbeSpec { protocol: Protocol::Http(http(Some("x"))), timeouts: Timeouts::Whole(second * 5) };
+        let mut probe = Probe::new(Arc::new(spec), now);
+        probe.connected(&TlsClient::new().expect("TLS"), now + second);
+        probe.receive(b"HTTP/1.1 200 OK\r\n\r\n", now + second * 2);
+        assert_eq!(probe.deadline(), now + second * 5);
+        probe.elapsed();
+        assert_eq!(probe.outcome().cloned(), failed(Failure::BodyTimeout(Status(200))));
+    }
+
+    /// "To match multiple values or a range" (the guide's `Matcher`).
+    #[test]
+    fn several_statuses_can_be_a_success() {
+        let spec = HttpSpec { statuses: vec![200..=202, 301..=301], ..http(None) };
+        let wanted: Vec<u16> = (100..600).filter(|status| spec.wants(*status)).collect();
+        assert_eq!(wanted, [200, 201, 202, 301]);
     }
 
     #[test]

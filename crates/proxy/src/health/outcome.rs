@@ -16,9 +16,15 @@ pub enum Outcome {
     Connected,
     /// The status, and the body if it was looked at, are as they should be.
     Answered(Status),
+    /// The status of a call of gRPC is as it should be.
+    Called(GrpcStatus),
     /// Not so.
     Failed(Failure),
 }
+
+/// A [status code of gRPC](https://grpc.io/docs/guides/status-codes/).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrpcStatus(pub u16);
 
 /// An HTTP status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +45,14 @@ pub enum Failure {
     Broken,
     /// No status in time.
     StatusTimeout,
-    /// What came is not HTTP/1, or its head has no end.
+    /// What came is not the HTTP that was asked for, or its head has no end.
     NotHttp,
     /// What came is not TLS, or the endpoint refused the handshake.
     Tls,
     /// Another status.
     WrongStatus(Status),
+    /// Another status of gRPC.
+    WrongGrpcStatus(GrpcStatus),
     /// Not enough of the body in time.
     BodyTimeout(Status),
     /// The body does not hold the string.
@@ -75,6 +83,7 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Connected => f.write_str("Success: TCP connection established"),
             Outcome::Answered(status) => write!(f, "Success: {status}"),
+            Outcome::Called(status) => write!(f, "Success: {status}"),
             Outcome::Failed(failure) => write!(f, "Failure: {failure}"),
         }
     }
@@ -95,6 +104,7 @@ impl fmt::Display for Failure {
             Failure::NotHttp => "The response is not a valid HTTP response",
             Failure::Tls => "SSL alert handshake_failure",
             Failure::WrongStatus(status) => return status.fmt(f),
+            Failure::WrongGrpcStatus(status) => return status.fmt(f),
             Failure::BodyTimeout(status) => {
                 return write!(f, "{status}. The response body was not received in time");
             }
@@ -102,6 +112,12 @@ impl fmt::Display for Failure {
                 return write!(f, "{status}. The search string was not found in the response body");
             }
         })
+    }
+}
+
+impl fmt::Display for GrpcStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gRPC Status Code {}", self.0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Moves bytes between a [`Probe`] and a socket.
+//! Moves bytes between a probe and a socket.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::core::Probe;
-use super::{Outcome, ProbeSpec, TlsClient};
+use super::{Failure, Outcome, ProbeSpec, Protocol, TlsClient, http2};
 
 /// Bytes that are read at once.
 const PIECE: usize = 4096;
@@ -21,11 +21,17 @@ pub async fn probe(
     tls: &TlsClient,
     connect: impl Future<Output = io::Result<TcpStream>>,
 ) -> Option<Outcome> {
-    let mut probe = Probe::new(spec, Instant::now());
+    let mut probe = Probe::new(spec.clone(), Instant::now());
     match timeout_at(probe.deadline().into(), connect).await {
         Err(_) => probe.elapsed(),
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotConnected => return None,
         Ok(Err(error)) => probe.broke(error.kind()),
+        Ok(Ok(stream)) if matches!(spec.protocol, Protocol::Http2 { .. } | Protocol::Grpc { .. }) => {
+            let exchange = http2::exchange(&spec.protocol, tls, stream);
+            let deadline = spec.timeouts.status(probe.deadline(), Instant::now());
+            let outcome = timeout_at(deadline.into(), exchange).await;
+            return Some(outcome.unwrap_or(Outcome::Failed(Failure::StatusTimeout)));
+        }
         Ok(Ok(stream)) => {
             probe.connected(tls, Instant::now());
             talk(&mut probe, &stream).await;
@@ -57,6 +63,8 @@ async fn talk(probe: &mut Probe, stream: &TcpStream) {
             probe.elapsed();
         }
     }
+    // What ends a handshake is sent, as far as it can be at once.
+    write(probe, stream);
 }
 
 fn write(probe: &mut Probe, stream: &TcpStream) {

@@ -1,6 +1,7 @@
 //! TLS towards endpoints whose certificates nobody verifies.
 
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -8,11 +9,16 @@ use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Begins TLS connections of probes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
+    /// The same, with HTTP/2 offered in the handshake.
+    http2: Arc<ClientConfig>,
 }
 
 /// The cryptography that TLS needs is not there.
@@ -36,16 +42,29 @@ impl TlsClient {
             .with_no_client_auth();
         // Every probe is a stranger, and what endpoints would like remembered is not kept.
         config.resumption = Resumption::disabled();
-        Ok(TlsClient { config: Arc::new(config) })
+        let mut http2 = config.clone();
+        http2.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(TlsClient { config: Arc::new(config), http2: Arc::new(http2) })
     }
 
     /// A connection whose handshake names the server, or nobody.
     pub(super) fn begin(&self, name: Option<&str>) -> Result<ClientConnection, rustls::Error> {
-        // An address is never sent as a server's name (RFC 6066, section 3).
-        let nobody = ServerName::from(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let name = name.and_then(|name| ServerName::try_from(name.trim_end_matches('.').to_owned()).ok());
-        ClientConnection::new(self.config.clone(), name.unwrap_or(nobody))
+        ClientConnection::new(self.config.clone(), name.unwrap_or(nobody()))
     }
+
+    /// A stream for HTTP/2 over another, whose handshake names nobody.
+    pub(super) async fn http2<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        TlsConnector::from(self.http2.clone()).connect(nobody(), stream).await
+    }
+}
+
+/// An address, as one is never sent as a server's name (RFC 6066, section 3).
+fn nobody() -> ServerName<'static> {
+    ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// Takes anyone for who they say they are: "HTTPS health checks don't validate SSL/TLS certificates, so checks don't fail even if

@@ -69,7 +69,8 @@ fn spec(row: &HealthCheck, port: u16) -> ProbeSpec {
             "Amazon-Route53-Health-Check-Service (ref {}; report http://amzn.to/1vsZADi)",
             row.id
         ),
-        statuses: STATUSES,
+        headers: &[("Accept", "*/*")],
+        statuses: vec![STATUSES],
         search: row.config.search_string.as_ref().map(|text| text.as_bytes().to_vec()),
     };
     let protocol = match row.config.kind {
@@ -167,6 +168,6 @@ mod tests {
         );
         let tcp = of(&World::default(), &row(HealthCheckKind::Tcp, Some("198.18.1.0"), None, 22));
         let Kind::Endpoint(endpoint) = tcp.kind else { panic!("{tcp:?}") };
-        assert_eq!(endpoint.spec.timeouts.connect, Duration::from_secs(10));
+        assert_eq!(endpoint.spec.timeouts.connect(), Duration::from_secs(10));
     }
 }

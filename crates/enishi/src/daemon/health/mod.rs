@@ -11,6 +11,7 @@
 //! Invariants: probes at the same time are bounded; what turned is heeded by the next query, in the order in which it turned.
 
 mod definition;
+pub mod rounds;
 
 use std::fmt;
 use std::io;
@@ -31,10 +32,11 @@ use enishi_state::route53::HealthCheck;
 use enishi_state::{Delta, Row, Timestamp, World};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::dns::PublicResolver;
 use super::reconcile::NodeSockets;
+use rounds::{Due, Prober};
 
 /// Probes at the same time. Each has a socket and at most some 100 KiB; more wait.
 const PROBES: usize = 512;
@@ -75,7 +77,7 @@ impl HealthChecks {
                 panel.resume(id(row), definition::of(world, row), Instant::now());
             }
         });
-        runtime.spawn(run(checks.shared.clone()));
+        runtime.spawn(rounds::run(checks.shared.clone(), PROBES));
         Ok(checks)
     }
 
@@ -185,40 +187,28 @@ fn checked(seen: &Observation) -> Checked {
     }
 }
 
-/// Makes probes when they are due, for as long as the daemon lives.
-async fn run(shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(PROBES));
-    loop {
-        let (job, next) = {
-            let mut panel = shared.panel();
-            (panel.take(Instant::now()), panel.next())
-        };
-        let Some(job) = job else {
-            match next {
-                None => shared.sooner.notified().await,
-                Some(next) => {
-                    // Either way it is looked again.
-                    let _ = tokio::time::timeout_at(next.into(), shared.sooner.notified()).await;
-                }
-            }
-            continue;
-        };
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let outcome = carry_out(&shared, &job).await;
-            let mut panel = shared.panel();
-            panel.report(&job, outcome, Instant::now(), SystemTime::now());
-            shared.tell(&mut panel);
-            drop(panel);
-            shared.sooner.notify_one();
-            drop(place);
-        });
+impl Prober for Shared {
+    type Job = Job;
+
+    fn due(&self, now: Instant) -> Due<Job> {
+        let mut panel = self.panel();
+        Due::of(panel.take(now), panel.next())
+    }
+
+    fn sooner(&self) -> &Notify {
+        &self.sooner
+    }
+
+    async fn carry_out(self: Arc<Self>, job: Job) {
+        let outcome = found_out(&self, &job).await;
+        let mut panel = self.panel();
+        panel.report(&job, outcome, Instant::now(), SystemTime::now());
+        self.tell(&mut panel);
     }
 }
 
 /// What a probe found out; nothing when there is no internet to probe from.
-async fn carry_out(shared: &Shared, job: &Job) -> Option<Outcome> {
+async fn found_out(shared: &Shared, job: &Job) -> Option<Outcome> {
     let target = match &job.target {
         Target::Address(address) => *address,
         Target::Name(name, port) => match address(&shared.resolver, name).await {

@@ -35,6 +35,7 @@ pub use node_sockets::NodeSockets;
 use super::certificates::Certificates;
 use super::dns::Resolution;
 use super::health::HealthChecks;
+use super::target_health::TargetHealthChecks;
 use super::writer::Writer;
 use super::{clock, daemon_caller};
 use instances::Instances;
@@ -83,6 +84,8 @@ pub struct Services {
     pub health: HealthChecks,
     /// Proofs of certificates' domains.
     pub certificates: Certificates,
+    /// Health checks of load balancers' targets.
+    pub target_health: TargetHealthChecks,
     /// The way into the simulated internet and into load balancers' nodes.
     pub sockets: NodeSockets,
 }
@@ -105,7 +108,7 @@ impl Reconciler {
         services: Services,
         runtime: Handle,
     ) -> std::io::Result<Self> {
-        let Services { resolution, health, certificates, sockets } = services;
+        let Services { resolution, health, certificates, target_health, sockets } = services;
         let (sender, realised) = watch::channel(Realised::default());
         let planner = Planner::new(&world);
         let thread = Thread {
@@ -120,6 +123,7 @@ impl Reconciler {
             resolution,
             health,
             certificates,
+            target_health,
             sockets,
             machine: None,
             failures: 0,
@@ -165,6 +169,7 @@ struct Thread {
     resolution: Resolution,
     health: HealthChecks,
     certificates: Certificates,
+    target_health: TargetHealthChecks,
     sockets: NodeSockets,
     machine: Option<Machine>,
     failures: u32,
@@ -276,6 +281,7 @@ impl Thread {
         }
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
         errors.extend(self.sockets.follow(&self.program, &mut machine.backend));
+        self.target_health.follow(&self.program);
         machine.instances.begin(&self.world);
         let facts = Facts {
             realised_generation: self.in_force,
