@@ -30,7 +30,7 @@ pub(crate) fn node(world: &World, balancer: &LoadBalancer, interface: &Live<'_>)
     let rows: Vec<&rows::Listener> = rows.collect();
     let listeners = rows.iter().flat_map(|row| listeners(world, balancer, interface, row));
     NetworkBalancer {
-        origin: Origin::resource(balancer.arn.as_str()),
+        origin: Origin::resource(balancer.id_text()),
         device: interface.device(),
         listeners: listeners.collect(),
         transparent: rows.iter().any(|row| keeps_clients_in_user_space(world, row)),
@@ -55,7 +55,9 @@ fn listeners(
             false => ListenerAction::Forward(forward(world, balancer, interface, row, *protocol)),
         };
         let port = ListenerPort { protocol: *protocol, port: row.port };
-        (port, Listener { origin: Origin::resource(row.arn.as_str()), action })
+        // An ARN can be longer than the 128 bytes that the kernel keeps of an origin.
+        let id = row.arn.as_str().rsplit('/').next().unwrap_or_default();
+        (port, Listener { origin: Origin::rule(balancer.id_text(), id), action })
     });
     ports.collect()
 }

@@ -17,6 +17,8 @@
 //! when it is used wrongly: it is for tests.
 
 mod compute;
+#[cfg(feature = "scenarios")]
+mod load_balancer;
 mod random;
 #[cfg(feature = "scenarios")]
 mod resolver;
@@ -31,6 +33,8 @@ use enishi_state::{AccountId, Caller, Delta, Region, ResourceId, Scope, Timestam
 
 use crate::Random;
 
+#[cfg(feature = "scenarios")]
+pub use load_balancer::random_load_balancer_step;
 pub use random::{random_step, random_world};
 #[cfg(feature = "scenarios")]
 pub use resolver::random_resolver_step;

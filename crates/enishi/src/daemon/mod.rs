@@ -10,6 +10,7 @@
 //! listener block; two workers run everything asynchronous. An answer to a change waits for two numbers: the durable
 //! generation of the journal and, where packets can tell, the realised generation of the reconcile loop.
 
+mod balancers;
 mod certificates;
 mod clock;
 mod dns;
@@ -51,6 +52,7 @@ pub use dns::{PUBLIC_RESOLVER, PlaceFiles};
 pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
+use balancers::{Balancers, Secret};
 use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
 use health::HealthChecks;
@@ -303,6 +305,9 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let resolution = Resolution::start(sources, runtime.handle()).context("cannot resolve names")?;
     let responder = resolution.responder().clone().for_view(dns::view(NameServer::Every));
     let sockets = NodeSockets::start().context("cannot start a thread")?;
+    let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
+        .context("cannot read the secret of load balancers' cookies")?;
+    let balancers = Balancers::new(sockets.clone(), secret, authority.certificate());
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),
@@ -323,6 +328,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
             certificates: Certificates::new(authority.clone(), name_servers.clone()),
             target_health,
             sockets,
+            balancers,
         },
         runtime.handle().clone(),
     )

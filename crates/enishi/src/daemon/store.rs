@@ -142,6 +142,11 @@ impl DataDir {
         self.path.join("world.redb")
     }
 
+    /// The file of what load balancers' cookies are encrypted with.
+    pub fn balancer_secret_file(&self) -> PathBuf {
+        self.path.join("balancers.key")
+    }
+
     /// The file of the log events.
     pub fn log_event_file(&self) -> PathBuf {
         self.path.join("logs.redb")

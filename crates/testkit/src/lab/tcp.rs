@@ -1,10 +1,12 @@
 //! Real TCP connections between namespaces.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use enishi_fabric::{Flow, NamespaceName, Packet, Transport};
+use enishi_fabric::program::{ListenerAction, Role};
+use enishi_fabric::{Flow, NamespaceName, Packet, Program, Transport};
 use nix::errno::Errno;
 use socket2::{Domain, Socket, Type};
 
@@ -44,7 +46,7 @@ impl Drop for Connection {
 
 impl Lab {
     /// A process in the flow's namespace connects from the packet's source to its destination, with its ports. In every
-    /// namespace a process accepts on the destination port.
+    /// namespace processes accept on the destination port, and on what load balancers may make of it.
     ///
     /// # Errors
     /// Of sockets; that the network drops what is sent is none.
@@ -55,10 +57,11 @@ impl Lab {
         };
         let mut listeners = Vec::new();
         let names: Vec<NamespaceName> = self.posts.keys().cloned().collect();
-        for name in names {
-            let socket = self.inside(&name, move || bound(Ipv4Addr::UNSPECIFIED, to))?;
+        let ports = destination_ports(self.program(), to);
+        for (name, port) in names.iter().flat_map(|name| ports.iter().map(move |port| (name, *port))) {
+            let socket = self.inside(name, move || bound(Ipv4Addr::UNSPECIFIED, port))?;
             socket.listen(16)?;
-            listeners.push((name, socket));
+            listeners.push(socket);
         }
         let client = self.inside(&flow.from, move || bound(source, from))?;
         self.sightings()?;
@@ -82,7 +85,7 @@ impl Lab {
         };
         let opening = self.outcome(sightings.iter().filter(|(_, sighting)| ours(sighting)));
         let mut server = None;
-        for (_, listener) in &listeners {
+        for listener in &listeners {
             match listener.accept() {
                 Ok((socket, _)) => server = Some(socket),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -115,6 +118,20 @@ impl Lab {
         }
         Ok(true)
     }
+}
+
+/// The ports that a segment to this one may arrive at.
+fn destination_ports(program: &Program, to: u16) -> BTreeSet<u16> {
+    let listeners = program.namespaces.values().flat_map(|namespace| match &namespace.role {
+        Role::NetworkBalancer(balancer) => Some(balancer.listeners.values()),
+        _ => None,
+    });
+    let forwards = listeners.flatten().filter_map(|listener| match &listener.action {
+        ListenerAction::Forward(forward) => Some(forward),
+        ListenerAction::Local => None,
+    });
+    let targets = forwards.flat_map(|forward| forward.targets.iter().map(|target| target.port));
+    targets.chain([to]).collect()
 }
 
 /// A socket at any address and port, whether the namespace has the address or not, so that sources can be forged.

@@ -32,7 +32,7 @@ pub fn random_resolver_step(builder: &mut WorldBuilder, random: &mut Random, clo
 }
 
 /// The builder counts the slots of interfaces by itself; operations count on from far above.
-fn separate_slots(tx: &mut Tx<'_>) {
+pub(super) fn separate_slots(tx: &mut Tx<'_>) {
     let name = CounterKey::new("network_interface");
     if tx.world().get::<Counter>(&name).is_none() {
         tx.put(Counter { name, next: 1 << 20 });
@@ -41,7 +41,7 @@ fn separate_slots(tx: &mut Tx<'_>) {
 
 impl WorldBuilder {
     /// Carries out a transaction, unless it says that it failed.
-    fn attempt(&mut self, change: impl FnOnce(&mut Tx<'_>) -> bool) {
+    pub(super) fn attempt(&mut self, change: impl FnOnce(&mut Tx<'_>) -> bool) {
         let mut tx = Tx::new(&self.world, &self.caller, self.now(), &mut self.random);
         if !change(&mut tx) {
             return;

@@ -28,10 +28,12 @@ use enishi_state::{Caller, Tx, World};
 use enishi_wire::Value;
 use tokio::sync::watch;
 
-pub use keeper::{KeeperFiles, console_file};
+pub use keeper::{KeeperFiles, KeptNamespaces, console_file};
+pub use listening::inside;
 pub use mailbox::Mailbox;
 pub use node_sockets::NodeSockets;
 
+use super::balancers::Balancers;
 use super::certificates::Certificates;
 use super::dns::Resolution;
 use super::health::HealthChecks;
@@ -39,7 +41,7 @@ use super::target_health::TargetHealthChecks;
 use super::writer::Writer;
 use super::{clock, daemon_caller};
 use instances::Instances;
-use keeper::{Keeper, KeptNamespaces};
+use keeper::Keeper;
 use mailbox::{Letter, News};
 use metadata::MetadataService;
 use name_service::NameService;
@@ -88,6 +90,8 @@ pub struct Services {
     pub target_health: TargetHealthChecks,
     /// The way into the simulated internet and into load balancers' nodes.
     pub sockets: NodeSockets,
+    /// Load balancers.
+    pub balancers: Balancers,
 }
 
 /// The reconcile thread, from outside.
@@ -108,7 +112,7 @@ impl Reconciler {
         services: Services,
         runtime: Handle,
     ) -> std::io::Result<Self> {
-        let Services { resolution, health, certificates, target_health, sockets } = services;
+        let Services { resolution, health, certificates, target_health, sockets, balancers } = services;
         let (sender, realised) = watch::channel(Realised::default());
         let planner = Planner::new(&world);
         let thread = Thread {
@@ -125,6 +129,7 @@ impl Reconciler {
             certificates,
             target_health,
             sockets,
+            balancers,
             machine: None,
             failures: 0,
             audit_at: Instant::now() + PERIOD,
@@ -171,6 +176,7 @@ struct Thread {
     certificates: Certificates,
     target_health: TargetHealthChecks,
     sockets: NodeSockets,
+    balancers: Balancers,
     machine: Option<Machine>,
     failures: u32,
     audit_at: Instant,
@@ -233,6 +239,7 @@ impl Thread {
                 (News::KeeperLost, machine) => {
                     *machine = None;
                     self.resolution.ways().clear();
+                    self.balancers.leave();
                     self.sockets.leave();
                 }
                 (News::Launched { id, boot, result }, Some(machine)) => {
@@ -267,6 +274,8 @@ impl Thread {
         };
         errors.extend(report.failures.iter().map(ToString::to_string));
         errors.extend(machine.name_service.follow(&self.program, &mut self.resolution, &mut machine.backend));
+        errors.extend(self.sockets.follow(&self.program, &mut machine.backend));
+        errors.extend(self.balancers.follow(&self.program, &mut machine.backend));
         // The network is in force now, whatever the instances do.
         if errors.is_empty() {
             let generation = self.world.generation;
@@ -280,7 +289,6 @@ impl Thread {
             self.in_force = self.world.generation;
         }
         errors.extend(machine.metadata.follow(&self.program, &mut machine.backend));
-        errors.extend(self.sockets.follow(&self.program, &mut machine.backend));
         self.target_health.follow(&self.program);
         machine.instances.begin(&self.world);
         let facts = Facts {

@@ -1,0 +1,181 @@
+//! Load balancers in user space: an engine for each node of the program, listening in the node's namespace.
+//!
+//! ```text
+//!  Program.balancers ──follow──► configuration of each load balancer ──► its nodes' engines
+//!                        └──► listening sockets, made inside of the nodes' namespaces
+//! ```
+//!
+//! What listens, and where, follows the program before an API call is answered: a listener that was created takes connections
+//! when the answer is there. Rules, certificates, targets and their health are obeyed from the next request on. Sockets close
+//! with the daemon and come back with it; nothing but the secret that cookies are made with outlives it.
+//!
+//! Invariants: following takes O(change); where no load balancer is, no thread waits for one.
+
+mod connector;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use enishi_fabric::balancer::{Balancer, Node};
+use enishi_fabric::{NamespaceName, Program};
+use enishi_kernel::Backend;
+use enishi_proxy::balancer::record::{Record, RecordSink};
+use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::reconcile::{KeptNamespaces, NodeSockets, inside};
+use connector::NodeConnector;
+pub use secret::Secret;
+
+/// Connections that may wait to be accepted at a listener.
+const BACKLOG: i32 = 4096;
+
+/// The engines of all nodes.
+pub struct Balancers {
+    sockets: NodeSockets,
+    secret: Secret,
+    /// Who vouches for identity providers, PEM.
+    authorities: Arc<str>,
+    /// Started with the first load balancer.
+    workers: Option<Workers>,
+    followed: BTreeMap<Arc<str>, Followed>,
+}
+
+/// A load balancer as it was followed last.
+struct Followed {
+    config: Arc<ArcSwap<Balancer>>,
+    nodes: BTreeMap<NamespaceName, Serving>,
+    /// Whether everything that it wants is there.
+    complete: bool,
+}
+
+/// A node that serves.
+struct Serving {
+    node: Node,
+    engine: engine::Node,
+}
+
+impl Balancers {
+    /// No load balancer yet. `authorities` (PEM) vouch for identity providers.
+    pub fn new(sockets: NodeSockets, secret: Secret, authorities: &str) -> Self {
+        Balancers {
+            sockets,
+            secret,
+            authorities: authorities.into(),
+            workers: None,
+            followed: BTreeMap::new(),
+        }
+    }
+
+    /// Serves what the program says, and nothing else. Answers what failed.
+    pub fn follow(&mut self, program: &Program, backend: &mut Backend<KeptNamespaces>) -> Vec<String> {
+        self.followed.retain(|arn, _| program.balancers.contains_key(arn));
+        let mut errors = Vec::new();
+        for (arn, balancer) in &program.balancers {
+            if let Some(followed) = self.followed.get(arn)
+                && followed.complete
+                && Arc::ptr_eq(&followed.config.load(), balancer)
+            {
+                continue;
+            }
+            let failed = self.serve(program, balancer, backend);
+            errors.extend(failed.iter().map(|error| format!("{}: {error}", balancer.id)));
+            if let Some(followed) = self.followed.get_mut(arn) {
+                followed.complete = failed.is_empty();
+            }
+        }
+        errors
+    }
+
+    /// Stops all of them: the keeper is gone, and their namespaces with it.
+    pub fn leave(&mut self) {
+        self.followed.clear();
+    }
+
+    fn serve(
+        &mut self,
+        program: &Program,
+        balancer: &Arc<Balancer>,
+        backend: &mut Backend<KeptNamespaces>,
+    ) -> Vec<io::Error> {
+        let workers = match self.workers.take() {
+            Some(workers) => Ok(workers),
+            None => Workers::start(std::thread::available_parallelism().map_or(1, usize::from)),
+        };
+        let workers = match workers {
+            Ok(workers) => &*self.workers.insert(workers),
+            Err(error) => return vec![error],
+        };
+        let followed = self.followed.entry(balancer.arn.clone()).or_insert_with(|| Followed {
+            config: Arc::new(ArcSwap::new(balancer.clone())),
+            nodes: BTreeMap::new(),
+            complete: false,
+        });
+        followed.config.store(balancer.clone());
+        followed.nodes.retain(|name, serving| balancer.nodes.get(name) == Some(&serving.node));
+        let mut errors = Vec::new();
+        for (name, node) in &balancer.nodes {
+            // A node whose interface is not live has no namespace yet; it is followed again when that changes.
+            if !program.namespaces.contains_key(name) {
+                continue;
+            }
+            let serving = followed.nodes.entry(name.clone()).or_insert_with(|| Serving {
+                node: node.clone(),
+                engine: engine::Node::start(
+                    workers,
+                    Setup {
+                        config: followed.config.clone(),
+                        zone: node.zone.clone(),
+                        address: node.address,
+                        connector: Arc::new(NodeConnector::new(self.sockets.clone(), name.clone())),
+                        records: Arc::new(Unlogged),
+                        secret: self.secret.of(&balancer.arn),
+                        signer: None,
+                        authorities: self.authorities.clone(),
+                    },
+                ),
+            });
+            errors.extend(listen(balancer, name, serving, backend));
+        }
+        errors
+    }
+}
+
+/// Listens at the load balancer's ports and at no others.
+fn listen(
+    balancer: &Balancer,
+    name: &NamespaceName,
+    serving: &Serving,
+    backend: &mut Backend<KeptNamespaces>,
+) -> Vec<io::Error> {
+    let ports = serving.engine.ports();
+    for gone in ports.iter().filter(|port| !balancer.listeners.contains_key(port)) {
+        serving.engine.close(*gone);
+    }
+    let address = serving.node.address;
+    let missing = balancer.listeners.keys().copied().filter(|port| !ports.contains(port));
+    let bound = missing.map(|port| {
+        let listener = inside(name, backend, move || bind(address, port))?;
+        serving.engine.listen(port, listener)
+    });
+    bound.filter_map(Result::err).collect()
+}
+
+fn bind(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddrV4::new(address, port).into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Takes records that nobody asked for.
+struct Unlogged;
+
+impl RecordSink for Unlogged {
+    fn record(&self, _: &Record<'_>) {}
+}
