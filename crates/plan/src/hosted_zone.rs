@@ -11,8 +11,8 @@ use enishi_state::route53::{self, HostedZone, HostedZoneId, RecordSetKey};
 use enishi_state::{Delta, World};
 
 use crate::name_server;
-use crate::public_name;
 use crate::zone_edit::{NameServer, ZoneEdit};
+use crate::{load_balancer_name, public_name};
 
 /// Every zone and collection.
 pub(crate) fn zones(world: &World) -> Vec<ZoneEdit> {
@@ -101,7 +101,8 @@ fn serve(world: &World, number: u16) -> ZoneEdit {
 
 /// Users' zones come first: whoever makes one for `amazonaws.com` wants to see it.
 fn serve_every(world: &World) -> ZoneEdit {
-    let zones = ids(public(world)).into_iter().chain(public_name::zone_ids()).collect();
+    let amazon = public_name::zone_ids().chain(load_balancer_name::zone_ids());
+    let zones = ids(public(world)).into_iter().chain(amazon).collect();
     ZoneEdit::Serve { server: NameServer::Every, zones }
 }
 

@@ -38,6 +38,7 @@ mod internet;
 mod internet_gateway;
 mod listener;
 mod load_balancer;
+mod load_balancer_name;
 #[cfg(feature = "mutations")]
 mod mutation;
 pub mod name_server;
@@ -63,6 +64,8 @@ mod zone_edit;
 use enishi_fabric::Program;
 use enishi_state::World;
 
+pub use load_balancer::nodes as load_balancer_nodes;
+pub use load_balancer_name::{LOAD_BALANCER_ZONES, is_load_balancer_name};
 #[cfg(feature = "mutations")]
 pub use mutation::{Mutation, plan_with};
 pub use planner::Planner;

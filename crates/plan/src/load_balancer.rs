@@ -90,7 +90,7 @@ pub(crate) fn balancer(world: &World, row: &LoadBalancer) -> Balancer {
 }
 
 /// The nodes in these zones whose interfaces are live.
-pub(crate) fn nodes(world: &World, zones: &[LoadBalancerZone]) -> BTreeMap<NamespaceName, Node> {
+pub fn nodes(world: &World, zones: &[LoadBalancerZone]) -> BTreeMap<NamespaceName, Node> {
     let node = |interface: &NetworkInterface, zone: &str| Node {
         zone: zone.into(),
         address: interface.primary_ip(),

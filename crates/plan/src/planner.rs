@@ -197,7 +197,7 @@ fn touched_by_resolver(touched: &mut Touched<'_>) {
 }
 
 /// The load balancers that a delta can have an effect on, as far as user space goes.
-fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<LoadBalancerArn> {
+pub(crate) fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<LoadBalancerArn> {
     let mut touched = BTreeSet::new();
     let mut groups = BTreeSet::new();
     each::<LoadBalancer>(before, after, delta, |_, row| {
@@ -236,7 +236,11 @@ fn touched_balancers(before: &World, after: &World, delta: &Delta) -> BTreeSet<L
 }
 
 /// The Classic Load Balancers that a delta can have an effect on, as far as user space goes.
-fn touched_classic(before: &World, after: &World, delta: &Delta) -> BTreeSet<elb::LoadBalancerArn> {
+pub(crate) fn touched_classic(
+    before: &World,
+    after: &World,
+    delta: &Delta,
+) -> BTreeSet<elb::LoadBalancerArn> {
     let mut touched = BTreeSet::new();
     each::<elb::LoadBalancer>(before, after, delta, |_, row| touched.extend([row.arn()]));
     each::<elb::Registration>(before, after, delta, |_, row| touched.extend([row.load_balancer.clone()]));

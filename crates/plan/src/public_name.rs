@@ -5,7 +5,7 @@
 //! network interface has it; the name goes with it. The reverse name of an Elastic IP is what its owner set
 //! (`ModifyAddressAttribute`), else the public host name.
 //!
-//! Names of load balancers (`*.REGION.elb.amazonaws.com`) are to become zones of their own, which Amazon's name server and
+//! Names of load balancers have zones of their own (`load_balancer_name.rs`), which Amazon's name server and
 //! [`NameServer::Every`] serve beside these: of two zones that hold a name the closer one answers.
 
 use std::collections::BTreeSet;
@@ -16,10 +16,10 @@ use enishi_fabric::dns::{Name, Rdata, RecordSet, RecordType, Zone};
 use enishi_state::ec2::{Address, NetworkInterface};
 use enishi_state::{Delta, Region, World};
 
-use crate::address;
 use crate::host_name::{public_name, reverse};
 use crate::registry::{amazon_zone_ids, host};
 use crate::zone_edit::{NameServer, ZoneEdit, apex, difference, id_of, own_name, simple};
+use crate::{address, load_balancer_name};
 
 /// The zone of the names.
 const AMAZON: &str = "amazonaws.com.";
@@ -27,14 +27,14 @@ const AMAZON: &str = "amazonaws.com.";
 /// The zones of the reverse names: the public pool.
 const REVERSE: [&str; 2] = ["18.198.in-addr.arpa.", "19.198.in-addr.arpa."];
 
-/// The name server of all of them.
-const SERVER: &str = "u1.amazonaws.com.";
+/// The name server of all of them, and of load balancers' names.
+pub(crate) const SERVER: &str = "u1.amazonaws.com.";
 
 /// How long an answer may be remembered, in seconds. An Elastic IP that moves keeps its name.
 const TTL: u32 = 60;
 
 /// How long a delegation may be remembered, in seconds.
-const DELEGATION_TTL: u32 = 172_800;
+pub(crate) const DELEGATION_TTL: u32 = 172_800;
 
 /// The zones' ids.
 pub(crate) fn zone_ids() -> impl Iterator<Item = Arc<str>> {
@@ -73,7 +73,7 @@ pub(crate) fn zones(world: &World) -> Vec<ZoneEdit> {
         ZoneEdit::Put(Zone { id: id_of(&name), name, record_sets })
     };
     let puts = [AMAZON].into_iter().chain(REVERSE).map(zone);
-    let zones = zone_ids().chain(amazon_zone_ids()).collect();
+    let zones = zone_ids().chain(load_balancer_name::zone_ids()).chain(amazon_zone_ids()).collect();
     puts.chain([ZoneEdit::Serve { server: NameServer::Amazon, zones }]).collect()
 }
 

@@ -5,7 +5,8 @@
 //! touched. Applied in order, all edits of a transaction together, they leave name servers as [`zones`] of the new world
 //! would. Private zones are compiled as well, but no name server serves them: VPC resolvers look into them.
 //!
-//! The zones besides users' own: the registry's (`registry.rs`) and that of public host names (`public_name.rs`).
+//! The zones besides users' own: the registry's (`registry.rs`), those of public host names (`public_name.rs`) and of load
+//! balancers (`load_balancer_name.rs`).
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -15,7 +16,7 @@ use enishi_fabric::dns::{CidrCollection, Content, Name, Rdata, RecordSet, Record
 use enishi_state::{Delta, World};
 
 use crate::registry::Delegations;
-use crate::{hosted_zone, public_name, registry};
+use crate::{hosted_zone, load_balancer_name, public_name, registry};
 
 /// One step from what name servers answer to what they shall answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,7 @@ impl NameServer {
 pub fn zones(world: &World, delegations: &Delegations) -> Vec<ZoneEdit> {
     let mut edits = hosted_zone::zones(world);
     edits.extend(registry::zones(world, delegations));
+    edits.extend(load_balancer_name::zones(world));
     edits.extend(public_name::zones(world));
     edits.extend(hosted_zone::serve_all(world));
     edits
@@ -118,6 +120,7 @@ pub fn zones(world: &World, delegations: &Delegations) -> Vec<ZoneEdit> {
 pub fn zone_edits(before: &World, after: &World, delta: &Delta, delegations: &Delegations) -> Vec<ZoneEdit> {
     let mut edits = hosted_zone::edits(before, after, delta);
     edits.extend(registry::edits(before, after, delta, delegations));
+    edits.extend(load_balancer_name::edits(before, after, delta));
     edits.extend(public_name::edits(before, after, delta));
     edits.extend(hosted_zone::serve_edits(before, after, delta));
     edits

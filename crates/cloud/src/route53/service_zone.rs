@@ -7,6 +7,7 @@
 //! `plan` compiles the zone with their addresses. Until it does, its names are not found, as names that nobody made are at AWS.
 
 use enishi_fabric::dns::Name;
+use enishi_plan::LOAD_BALANCER_ZONES;
 use enishi_state::{Region, World};
 
 /// What a zone has the names of.
@@ -39,31 +40,6 @@ const fn zone(id: &'static str, service: Service, region: &'static str) -> Servi
     ServiceZone { id, service, region }
 }
 
-/// A region's zones of load balancers: Application and Classic, Network.
-/// [Elastic Load Balancing endpoints](https://docs.aws.amazon.com/general/latest/gr/elb.html)
-const LOAD_BALANCERS: &[(&str, &str, &str)] = &[
-    ("af-south-1", "Z268VQBMOI5EKX", "Z203XCE67M25HM"),
-    ("ap-east-1", "Z3DQVH9N71FHZ0", "Z12Y7K3UBGUAD1"),
-    ("ap-northeast-1", "Z14GRHDCWA56QT", "Z31USIVHYNEOWT"),
-    ("ap-northeast-2", "ZWKZPGTI48KDX", "ZIBE1TIR4HY56"),
-    ("ap-south-1", "ZP97RAFLXTNZK", "ZVDDRBQ08TROA"),
-    ("ap-southeast-1", "Z1LMS91P8CMLE5", "ZKVM4W9LS7TM"),
-    ("ap-southeast-2", "Z1GM3OXH4ZPM65", "ZCT6FZBF4DROD"),
-    ("ca-central-1", "ZQSVJUPU6J1EY", "Z2EPGBW3API2WT"),
-    ("eu-central-1", "Z215JYRZR1TBD5", "Z3F0SRJ5LGBH90"),
-    ("eu-north-1", "Z23TAZ6LKFMNIO", "Z1UDT6IFJ4EJM"),
-    ("eu-south-1", "Z3ULH7SSC9OV64", "Z23146JA1KNAFP"),
-    ("eu-west-1", "Z32O12XQLNTSW2", "Z2IFOLAFXWLO4F"),
-    ("eu-west-2", "ZHURV8PSTC4K8", "ZD4D7Y8KGAS4G"),
-    ("eu-west-3", "Z3Q77PNBQS71R4", "Z1CMS0P5QUZ6D5"),
-    ("me-south-1", "ZS929ML54UICD", "Z3QSRYVP46NYYV"),
-    ("sa-east-1", "Z2P70J7HTTTPLU", "ZTK26PT1VY4CU"),
-    ("us-east-1", "Z35SXDOTRQ7X7K", "Z26RNL4JYFTOTI"),
-    ("us-east-2", "Z3AADJGX6KTTL2", "ZLMOA37VPKANP"),
-    ("us-west-1", "Z368ELLRRE2KJ0", "Z24FKFUX50B4VW"),
-    ("us-west-2", "Z1H1FL5HABSF5", "Z18D5FSROUN65G"),
-];
-
 /// The other zones that are known by id.
 const OTHERS: &[ServiceZone] = &[
     zone("Z1UJRXOUMOOFQ8", Service::ApiGateway, "us-east-1"),
@@ -74,14 +50,14 @@ const OTHERS: &[ServiceZone] = &[
 
 /// The id of the zone that a region's load balancers have their names in.
 pub(crate) fn load_balancer_zone_id(region: &Region, is_network: bool) -> Option<&'static str> {
-    let (_, balancer, network) = LOAD_BALANCERS.iter().find(|(name, ..)| *name == region.as_str())?;
+    let (_, balancer, network) = LOAD_BALANCER_ZONES.iter().find(|(name, ..)| *name == region.as_str())?;
     Some(if is_network { network } else { balancer })
 }
 
 impl ServiceZone {
     /// The zone with that id, without `/hostedzone/`.
     pub(super) fn find(id: &str) -> Option<Self> {
-        let balancers = LOAD_BALANCERS.iter().flat_map(|(region, balancer, network)| {
+        let balancers = LOAD_BALANCER_ZONES.iter().flat_map(|(region, balancer, network)| {
             [
                 zone(balancer, Service::LoadBalancer, region),
                 zone(network, Service::NetworkLoadBalancer, region),
@@ -110,15 +86,13 @@ impl ServiceZone {
 
     /// Whether the service has made that name.
     pub(super) fn has(&self, world: &World, name: &Name) -> bool {
-        let _ = (world, name);
         match self.service {
+            Service::LoadBalancer => enishi_plan::is_load_balancer_name(world, name, false),
+            Service::NetworkLoadBalancer => enishi_plan::is_load_balancer_name(world, name, true),
             // None of them exists yet; each answers here by its own rows when it does.
-            Service::LoadBalancer
-            | Service::NetworkLoadBalancer
-            | Service::ApiGateway
-            | Service::VpcEndpoint
-            | Service::CloudFront
-            | Service::GlobalAccelerator => false,
+            Service::ApiGateway | Service::VpcEndpoint | Service::CloudFront | Service::GlobalAccelerator => {
+                false
+            }
         }
     }
 }
@@ -129,7 +103,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_lead_to_their_domains() {
-        let mut ids: Vec<&str> = LOAD_BALANCERS.iter().flat_map(|(_, a, b)| [*a, *b]).collect();
+        let mut ids: Vec<&str> = LOAD_BALANCER_ZONES.iter().flat_map(|(_, a, b)| [*a, *b]).collect();
         ids.extend(OTHERS.iter().map(|zone| zone.id));
         let all = ids.len();
         ids.sort_unstable();

@@ -146,9 +146,9 @@ impl Balancing {
         let is_news = health::is_news(&h.world, &observation);
         let mut tx = Tx::new(&h.world, &h.caller, h.now, &mut h.entropy);
         health::observe(&mut tx, [observation]);
-        let after = tx.commit().expect("an observation keeps the invariants").world;
-        assert_eq!(after != h.world, is_news);
-        h.world = after;
+        let commit = tx.commit().expect("an observation keeps the invariants");
+        assert_eq!(!commit.delta.is_empty(), is_news);
+        h.accept(commit);
         is_news
     }
 }

@@ -136,6 +136,7 @@ impl Classic {
         let registration = RegistrationKey::of(&arn, &InstanceId::parse(id).unwrap());
         let mut tx = Tx::new(&h.world, &h.caller, h.now, &mut h.entropy);
         health::observe(&mut tx, [Observation { registration, is_healthy }]);
-        h.world = tx.commit().expect("observing keeps the invariants").world;
+        let commit = tx.commit().expect("observing keeps the invariants");
+        h.accept(commit);
     }
 }

@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use enishi_cloud::Cloud;
-use enishi_state::{AccountId, Caller, Entropy, Read, Region, Scope, Timestamp, Tx, World};
+use enishi_state::{AccountId, Caller, Commit, Delta, Entropy, Read, Region, Scope, Timestamp, Tx, World};
 use enishi_wire::{Fault, Operation, Shape, Value};
 
 /// 2026-01-02T03:04:05Z
@@ -12,6 +12,8 @@ const START: Timestamp = Timestamp(1_767_323_045_000);
 pub struct Harness {
     /// The world as it is after the last successful operation.
     pub world: World,
+    /// What was touched since somebody took it.
+    pub delta: Delta,
     /// Who calls.
     pub caller: Caller,
     /// The time of the next request.
@@ -59,6 +61,7 @@ impl Harness {
     pub fn new() -> Self {
         let mut harness = Harness {
             world: World::default(),
+            delta: Delta::default(),
             caller: caller("123456789012", "us-east-1"),
             now: START,
             entropy: Counting::default(),
@@ -78,7 +81,8 @@ impl Harness {
         if self.cloud.needs_defaults(&self.world, &self.caller.scope) {
             let mut tx = Tx::new(&self.world, &self.caller, self.now, &mut self.entropy);
             self.cloud.ensure_defaults(&mut tx);
-            self.world = tx.commit().expect("defaults keep the invariants").world;
+            let commit = tx.commit().expect("defaults keep the invariants");
+            self.accept(commit);
         }
     }
 
@@ -96,8 +100,15 @@ impl Harness {
         }
         let mut tx = Tx::new(&self.world, &self.caller, self.now, &mut self.entropy);
         let output = self.cloud.dispatch_write(&mut tx, service, operation, input)?;
-        self.world = tx.commit().expect("operations keep the invariants").world;
+        let commit = tx.commit().expect("operations keep the invariants");
+        self.accept(commit);
         Ok(output)
+    }
+
+    /// Goes on from what a transaction led to.
+    pub fn accept(&mut self, commit: Commit) {
+        self.world = commit.world;
+        self.delta.merge(commit.delta);
     }
 
     /// Runs an operation that must succeed.

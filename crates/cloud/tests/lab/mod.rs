@@ -111,7 +111,8 @@ impl Lab {
     pub fn tick(&mut self, facts: &Facts) {
         let mut tx = Tx::new(&self.h.world, &self.h.caller, self.h.now, &mut self.h.entropy);
         tick::tick(&mut tx, facts);
-        self.h.world = tx.commit().expect("a tick keeps the invariants").world;
+        let commit = tx.commit().expect("a tick keeps the invariants");
+        self.h.accept(commit);
     }
 
     /// The daemon observed this of one instance of that boot, and nothing of others.

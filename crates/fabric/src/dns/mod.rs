@@ -17,7 +17,7 @@ pub use place::{Coordinates, Place, PlaceTable};
 pub use rdata::Rdata;
 pub use record_set::{
     Alias, CidrCollection, CidrLocation, Content, Failover, Geolocation, Geoproximity, Location, RecordSet,
-    Routing, Zone,
+    Routing, UNHEALTHY, Zone,
 };
 pub use record_type::RecordType;
 pub use resolver::{ResolverEndpoint, ResolverRule, RuleAction, VpcResolver};

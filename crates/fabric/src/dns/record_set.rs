@@ -37,6 +37,10 @@ pub struct RecordSet {
     pub content: Content,
 }
 
+/// A health check that never passes, for record sets of services whose resource is not well: such a set answers who asks for it by
+/// name, while aliases with `EvaluateTargetHealth` pass it over. No health check of a user is called so.
+pub const UNHEALTHY: &str = "unhealthy";
+
 /// What a record set answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {

@@ -4,6 +4,7 @@
 //! * [`s3`]: requests of Amazon S3, whose bodies come and go in pieces.
 //! * [`admin`]: `/_enishi/…` for the command line, and the drop-in conventions under `/_localstack/…`.
 //! * [`guard`]: what a browser page may not do.
+//! * [`relay`]: connections to load balancers.
 //!
 //! Invariants: every request is bounded in size and in time; a connection costs a file descriptor and a few kilobytes, and
 //! is refused when descriptors run short, so that the rest of the daemon always finds some; no request makes a panic.
@@ -13,6 +14,7 @@ mod aws;
 mod caller;
 mod guard;
 pub(crate) mod names;
+mod relay;
 mod s3;
 mod show;
 mod supply;
@@ -120,11 +122,17 @@ async fn connection(
     _slot: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
+    let opened = match tokio::time::timeout(HEAD_TIMEOUT, relay::open(stream)).await {
+        Ok(Ok((opened, None))) => opened,
+        Ok(Ok((opened, Some(wanted)))) => return relay::relay(&app, &wanted, opened).await,
+        // Nobody is there who could be told.
+        Ok(Err(_)) | Err(_) => return,
+    };
     let service = service_fn(move |request| {
         let app = app.clone();
         async move { Ok::<_, Infallible>(respond(&app, request).await) }
     });
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = server.serve_connection(TokioIo::new(opened), service).await {
         tracing::debug!(%error, "a connection ended");
     }
 }
