@@ -181,7 +181,7 @@ aws ec2 authorize-security-group-ingress --group-id "$servers" --protocol tcp --
 nlb=$(aws elbv2 create-load-balancer --name "flow-${vpc: -8}" --type network --subnets "$public_a" "$public_b" \
   --query 'LoadBalancers[0].LoadBalancerArn')
 flows=$(aws elbv2 create-target-group --name "tcp-${vpc: -8}" --protocol TCP --port 8080 --vpc-id "$vpc" \
-  --health-check-interval-seconds 5 --query 'TargetGroups[0].TargetGroupArn')
+  --health-check-interval-seconds 5 --health-check-timeout-seconds 2 --query 'TargetGroups[0].TargetGroupArn')
 aws elbv2 modify-load-balancer-attributes --load-balancer-arn "$nlb" \
   --attributes Key=load_balancing.cross_zone.enabled,Value=true >/dev/null
 aws elbv2 register-targets --target-group-arn "$flows" --targets "Id=$two"
