@@ -362,28 +362,3 @@ fn what_was_under_way_is_forgotten_too() {
     assert!(support::show(&lab::receive(&early)).contains("192.0.2.1"));
     assert!(lab.ask("www.evil.com", "A").contains("192.0.2.2"));
 }
-
-/// RFC 7766, section 6.2.1: many queries come by one connection, and each is answered.
-#[test]
-fn a_stream_carries_many_queries() {
-    use std::io::{Read as _, Write as _};
-    let lab = plan(25).start();
-    let address = (lab.address(lab::RESOLVER), lab.port);
-    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    let mut bytes = Vec::new();
-    for name in ["www.bank.com", "no.bank.com", "www.two.com"] {
-        let query = support::query(name, "A", None);
-        bytes.extend_from_slice(&(query.len() as u16).to_be_bytes());
-        bytes.extend_from_slice(&query);
-    }
-    stream.write_all(&bytes).expect("queries");
-    for expected in ["192.0.2.7", "NXDOMAIN", "192.0.2.2"] {
-        let mut length = [0; 2];
-        stream.read_exact(&mut length).expect("a length");
-        let mut answer = vec![0; u16::from_be_bytes(length).into()];
-        stream.read_exact(&mut answer).expect("an answer");
-        let text = support::show(&answer);
-        assert!(text.contains(expected), "{text}");
-    }
-}
