@@ -311,17 +311,20 @@ fn attributes_are_modified() {
         cross_zone_load_balancing: Some(CrossZoneLoadBalancing { enabled: true }),
         connection_draining: Some(ConnectionDraining { enabled: true, timeout: Some(60) }),
         connection_settings: Some(ConnectionSettings { idle_timeout: 120 }),
-        access_log: Some(AccessLog {
-            enabled: true,
-            s3_bucket_name: text("logs"),
-            emit_interval: Some(5),
-            s3_bucket_prefix: text("web"),
-        }),
+        access_log: Some(AccessLog { enabled: false, ..Default::default() }),
         additional_attributes: Some(vec![desync("strictest")]),
     };
     let output = c.lab.h.ok::<ops::ModifyLoadBalancerAttributes>(modify(wanted.clone()));
     assert_eq!(output.load_balancer_attributes.as_ref(), Some(&wanted));
     assert_eq!(describe(&mut c), wanted);
+
+    let nowhere = AccessLog { enabled: true, s3_bucket_name: text("logs"), ..Default::default() };
+    let nowhere = LoadBalancerAttributes { access_log: Some(nowhere), ..Default::default() };
+    c.lab.h.message::<ops::ModifyLoadBalancerAttributes>(
+        modify(nowhere),
+        "InvalidConfigurationRequest",
+        "Access Denied for bucket: logs. Please check S3bucket permission",
+    );
 
     let refused = [
         LoadBalancerAttributes { additional_attributes: Some(vec![desync("never")]), ..Default::default() },

@@ -5,6 +5,7 @@ mod harness;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
+use std::process::Command;
 use std::time::Instant;
 
 use harness::lab::{Network, Running};
@@ -222,4 +223,69 @@ fn internal_load_balancers_answer_private_addresses_and_the_endpoint() {
     assert!(site.answers(&name).iter().all(|address| address.starts_with("10.0.2.")));
     let (status, text) = site.through_endpoint("flows.elb.localhost");
     assert!(status == 501 && text.contains("keeps its clients' addresses"), "{status} {text}");
+}
+
+/// The AWS CLI's answer.
+fn aws(daemon: &Daemon, arguments: &[&str]) -> String {
+    let output = Command::new("aws")
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL", format!("http://{}", daemon.connect().peer_addr().expect("an address")))
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_DEFAULT_OUTPUT", "text")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .expect("the AWS CLI runs");
+    assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// "Elastic Load Balancing publishes a log file for each load balancer node"; a daemon that ends delivers what it has.
+#[test]
+fn requests_are_logged_into_the_users_bucket() {
+    let mut site = Site::new();
+    let (balancer, _) = site.balancer("web", "&Type=application");
+    let group = site.serve_by("web", &balancer, "HTTP");
+    let _one = site.serve(0, "200 OK", "one");
+    site.until_state(&group, 0, "healthy", "");
+
+    aws(&site.daemon, &["s3", "mb", "s3://logs"]);
+    let enable = format!(
+        "Action=ModifyLoadBalancerAttributes&LoadBalancerArn={balancer}&Attributes.member.1.Key=access_logs.s3.enabled\
+         &Attributes.member.1.Value=true&Attributes.member.2.Key=access_logs.s3.bucket&Attributes.member.2.Value=logs\
+         &Attributes.member.3.Key=access_logs.s3.prefix&Attributes.member.3.Value=web"
+    );
+    let refused = site.daemon.ec2(&format!("{enable}&Version=2015-12-01"));
+    assert!(refused.text().contains("Access Denied for bucket: logs"), "{}", refused.text());
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Resource": "arn:aws:s3:::logs/web/AWSLogs/000000000000/*"}]}"#;
+    aws(&site.daemon, &["s3api", "put-bucket-policy", "--bucket", "logs", "--policy", policy]);
+    site.elb(&enable);
+    assert_eq!(site.through_endpoint("web.elb.localhost"), (200, "one".to_owned()));
+
+    site.daemon.terminate();
+    site.daemon.restart();
+    let keys =
+        aws(&site.daemon, &["s3api", "list-objects-v2", "--bucket", "logs", "--query", "Contents[].Key"]);
+    let keys: Vec<&str> = keys.split_whitespace().collect();
+    let [key] = keys.as_slice() else { panic!("one node was asked: {keys:?}") };
+    let id = balancer.split_once(":loadbalancer/").expect("an ARN").1;
+    assert!(key.starts_with("web/AWSLogs/000000000000/elasticloadbalancing/us-east-1/2"), "{key}");
+    assert!(
+        key.contains(&format!("_us-east-1_{}_", id.replace('/', "."))) && key.ends_with(".log.gz"),
+        "{key}"
+    );
+    let file = site.daemon.data_dir().join("access.log.gz");
+    aws(&site.daemon, &["s3", "cp", &format!("s3://logs/{key}"), &file.to_string_lossy()]);
+    let log = Command::new("gzip").arg("-dc").arg(&file).output().expect("gzip runs");
+    let log = String::from_utf8_lossy(&log.stdout).into_owned();
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.starts_with("http ") && log.contains(&format!(" {id} 198.18.0.1:")), "{log}");
+    assert!(
+        log.contains(" 200 200 ") && log.contains("\"GET http://web.elb.localhost:80/ HTTP/1.1\""),
+        "{log}"
+    );
+    assert!(log.contains(&format!(" {group} ")), "{log}");
 }

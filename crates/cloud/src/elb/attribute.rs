@@ -6,12 +6,13 @@ use enishi_api::elb::{
     DescribeLoadBalancerAttributesInput, DescribeLoadBalancerAttributesOutput, LoadBalancerAttributes,
     ModifyLoadBalancerAttributesInput, ModifyLoadBalancerAttributesOutput, ops,
 };
-use enishi_state::elb::Attributes;
-use enishi_state::{Read, Tx};
+use enishi_state::elb::{Attributes, LoadBalancer};
+use enishi_state::{Read, Tx, World};
 use enishi_wire::Fault;
 
 use super::{faults, find, take, text};
 use crate::registry::Registry;
+use crate::s3::{self, Delivery, LogSource, may_deliver};
 
 /// The key of the only additional attribute.
 const DESYNC: &str = "elb.http.desyncmitigationmode";
@@ -27,11 +28,28 @@ fn modify_load_balancer_attributes(
 ) -> Result<ModifyLoadBalancerAttributesOutput, Fault> {
     let mut row = take(tx, &input.load_balancer_name)?;
     let changed = apply(&mut row.attributes, input.load_balancer_attributes)?;
+    check_delivery(tx.world(), &row)?;
     let name = text(&row.name);
     tx.put(row);
     Ok(ModifyLoadBalancerAttributesOutput {
         load_balancer_name: name,
         load_balancer_attributes: Some(changed),
+    })
+}
+
+/// Refuses access logs that could not be delivered.
+fn check_delivery(world: &World, row: &LoadBalancer) -> Result<(), Fault> {
+    let Attributes { access_log, access_log_bucket: bucket, access_log_prefix: prefix, .. } = &row.attributes;
+    if !access_log {
+        return Ok(());
+    }
+    let key = s3::access_log_test_key(prefix, &row.scope);
+    let (source, arn) = (LogSource::LoadBalancer, row.arn());
+    let delivery = Delivery { bucket, key: &key, source, scope: &row.scope, arn: arn.as_str() };
+    may_deliver(world, delivery).map(drop).map_err(|_| {
+        faults::invalid_configuration_request(format!(
+            "Access Denied for bucket: {bucket}. Please check S3bucket permission"
+        ))
     })
 }
 

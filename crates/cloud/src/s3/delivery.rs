@@ -63,6 +63,13 @@ impl fmt::Display for Refused {
     }
 }
 
+/// The object that a service writes to see whether it may: what access to a bucket for access logs is judged by.
+/// [Enable access logs](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html)
+pub fn access_log_test_key(prefix: &str, scope: &Scope) -> String {
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    format!("{prefix}{slash}AWSLogs/{}/ELBAccessLogTestFile", scope.account)
+}
+
 /// The bucket, if the service may write the object there.
 ///
 /// # Errors

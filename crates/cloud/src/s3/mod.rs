@@ -2,7 +2,7 @@
 //! [General purpose buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html)
 //!
 //! Unlike the other services S3 is no table of operations here: requests carry gigabytes, so the daemon reads and answers
-//! them and keeps the objects (decision 10). What it does to buckets, and whether it may do something for somebody, is
+//! them and keeps the objects (decision 12). What it does to buckets, and whether it may do something for somebody, is
 //! decided by these functions.
 //!
 //! * A bucket's owner may do everything that the bucket policy does not deny, and may always change the policy.
@@ -19,7 +19,7 @@ mod tag;
 
 pub use access::{Requester, Use, find, permitted};
 pub use bucket::{create_bucket, delete_bucket};
-pub use delivery::{Delivery, LogSource, Refused, may_deliver};
+pub use delivery::{Delivery, LogSource, Refused, access_log_test_key, may_deliver};
 pub use policy::{delete_policy, put_policy};
 pub use tag::{delete_tags, put_tags};
 

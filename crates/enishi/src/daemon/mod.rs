@@ -52,6 +52,7 @@ pub use dns::{PUBLIC_RESOLVER, PlaceFiles};
 pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
+use balancers::access_log::Deliverer;
 use balancers::{Balancers, Secret};
 use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
@@ -144,6 +145,7 @@ pub struct App {
     health: HealthChecks,
     sockets: NodeSockets,
     authority: Arc<Authority>,
+    access_logs: Deliverer,
     logs: Logs,
     objects: Objects,
     s3: S3Service,
@@ -317,6 +319,9 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         runtime.handle(),
     )?;
     runtime.spawn(metrics::health_checks::count(metrics.clone(), writer.clone(), health.clone()));
+    runtime.spawn(balancers::metrics::count(metrics.clone(), balancers.serving()));
+    let access_logs = Deliverer::new(balancers.serving(), writer.clone(), objects.clone());
+    runtime.spawn(access_logs.clone().run());
     let target_health = TargetHealthChecks::start(sockets.clone(), writer.clone(), runtime.handle())?;
     let reconciler = Reconciler::start(
         keeper,
@@ -347,6 +352,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         health,
         sockets,
         authority,
+        access_logs,
         logs,
         s3: objects.service(),
         objects,
@@ -411,6 +417,9 @@ async fn serve(
     }
     if tokio::time::timeout(LAST_WRITE, app.logs.sink().flush()).await.is_err() {
         tracing::error!("the last log lines were not stored");
+    }
+    if tokio::time::timeout(LAST_WRITE, app.access_logs.deliver()).await.is_err() {
+        tracing::error!("the last access logs were not delivered");
     }
     if tokio::time::timeout(LAST_WRITE, app.metrics.flush()).await.is_err() {
         tracing::error!("the last metrics were not stored");

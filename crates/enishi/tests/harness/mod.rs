@@ -81,6 +81,13 @@ impl Daemon {
         self.child.wait().expect("the daemon is gone");
     }
 
+    /// Ends the daemon as a service manager does, and waits until it is gone.
+    pub fn terminate(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the daemon is told to end");
+        self.child.wait().expect("the daemon is gone");
+    }
+
     pub fn restart(&mut self) {
         (self.child, self.address) = spawn(&self.launcher, &self.data_dir, &self.arguments);
     }

@@ -257,7 +257,7 @@ impl GroupCounters {
 }
 
 /// How long targets took to answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseTimes {
     /// All times together, in microseconds.
     pub micros: u64,

@@ -6,12 +6,13 @@ use enishi_api::elbv2::{
     ModifyLoadBalancerAttributesInput, ModifyLoadBalancerAttributesOutput, ops,
 };
 use enishi_state::elbv2::{LoadBalancer, LoadBalancerKind, attribute};
-use enishi_state::{Read, Tx};
+use enishi_state::{Read, Tx, World};
 use enishi_wire::Fault;
 
 use super::super::attribute::{Kind, Values};
 use super::super::{faults, find_load_balancer, kind_name};
 use crate::registry::Registry;
+use crate::s3::{self, Delivery, LogSource, may_deliver};
 
 const APPLICATION: Kind = Kind { noun: "Load balancer", defaults: attribute::APPLICATION, values };
 const NETWORK: Kind = Kind { noun: "Load balancer", defaults: attribute::NETWORK, values };
@@ -78,9 +79,34 @@ fn modify_load_balancer_attributes(
     check_keys(&row, &changes)?;
     kind_of(&row).set(&mut row.attributes, changes)?;
     check_together(&row)?;
+    check_delivery(tx.world(), &row)?;
     let attributes = shapes(&row);
     tx.put(row);
     Ok(ModifyLoadBalancerAttributesOutput { attributes: Some(attributes) })
+}
+
+/// Refuses access logs that could not be delivered.
+fn check_delivery(world: &World, row: &LoadBalancer) -> Result<(), Fault> {
+    if row.attribute("access_logs.s3.enabled") != "true" {
+        return Ok(());
+    }
+    if row.kind == LoadBalancerKind::Network {
+        return Err(faults::not_supported("Access logs of Network Load Balancers are"));
+    }
+    let bucket = row.attribute("access_logs.s3.bucket");
+    let key = s3::access_log_test_key(row.attribute("access_logs.s3.prefix"), &row.scope);
+    let delivery = Delivery {
+        bucket,
+        key: &key,
+        source: LogSource::LoadBalancer,
+        scope: &row.scope,
+        arn: row.arn.as_str(),
+    };
+    may_deliver(world, delivery).map(drop).map_err(|_| {
+        faults::invalid_configuration_request(format!(
+            "Access Denied for bucket: {bucket}. Please check S3bucket permission"
+        ))
+    })
 }
 
 /// Refuses values that do not go together.

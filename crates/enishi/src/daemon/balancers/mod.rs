@@ -11,7 +11,10 @@
 //!
 //! Invariants: following takes O(change); where no load balancer is, no thread waits for one.
 
+pub mod access_log;
 mod connector;
+pub mod metrics;
+mod nodes;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -20,15 +23,17 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use enishi_fabric::balancer::{Balancer, Node};
+use enishi_fabric::balancer::Balancer;
 use enishi_fabric::{NamespaceName, Program};
 use enishi_kernel::Backend;
-use enishi_proxy::balancer::record::{Record, RecordSink};
 use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
+use access_log::AccessLog;
 use connector::NodeConnector;
+use nodes::ServingNode;
+pub use nodes::ServingNodes;
 pub use secret::Secret;
 
 /// Connections that may wait to be accepted at a listener.
@@ -42,21 +47,16 @@ pub struct Balancers {
     authorities: Arc<str>,
     /// Started with the first load balancer.
     workers: Option<Workers>,
+    serving: ServingNodes,
     followed: BTreeMap<Arc<str>, Followed>,
 }
 
 /// A load balancer as it was followed last.
 struct Followed {
     config: Arc<ArcSwap<Balancer>>,
-    nodes: BTreeMap<NamespaceName, Serving>,
+    nodes: BTreeMap<NamespaceName, Arc<ServingNode>>,
     /// Whether everything that it wants is there.
     complete: bool,
-}
-
-/// A node that serves.
-struct Serving {
-    node: Node,
-    engine: engine::Node,
 }
 
 impl Balancers {
@@ -67,13 +67,16 @@ impl Balancers {
             secret,
             authorities: authorities.into(),
             workers: None,
+            serving: ServingNodes::default(),
             followed: BTreeMap::new(),
         }
     }
 
     /// Serves what the program says, and nothing else. Answers what failed.
     pub fn follow(&mut self, program: &Program, backend: &mut Backend<KeptNamespaces>) -> Vec<String> {
+        let before = self.followed.len();
         self.followed.retain(|arn, _| program.balancers.contains_key(arn));
+        let mut changed = self.followed.len() != before;
         let mut errors = Vec::new();
         for (arn, balancer) in &program.balancers {
             if let Some(followed) = self.followed.get(arn)
@@ -82,11 +85,15 @@ impl Balancers {
             {
                 continue;
             }
+            changed = true;
             let failed = self.serve(program, balancer, backend);
             errors.extend(failed.iter().map(|error| format!("{}: {error}", balancer.id)));
             if let Some(followed) = self.followed.get_mut(arn) {
                 followed.complete = failed.is_empty();
             }
+        }
+        if changed {
+            self.publish();
         }
         errors
     }
@@ -94,6 +101,17 @@ impl Balancers {
     /// Stops all of them: the keeper is gone, and their namespaces with it.
     pub fn leave(&mut self) {
         self.followed.clear();
+        self.publish();
+    }
+
+    /// The nodes that serve, for what looks at them.
+    pub fn serving(&self) -> ServingNodes {
+        self.serving.clone()
+    }
+
+    fn publish(&self) {
+        let nodes = self.followed.values().flat_map(|followed| &followed.nodes);
+        self.serving.publish(nodes.map(|(name, node)| (name.clone(), node.clone())).collect());
     }
 
     fn serve(
@@ -123,21 +141,20 @@ impl Balancers {
             if !program.namespaces.contains_key(name) {
                 continue;
             }
-            let serving = followed.nodes.entry(name.clone()).or_insert_with(|| Serving {
-                node: node.clone(),
-                engine: engine::Node::start(
-                    workers,
-                    Setup {
-                        config: followed.config.clone(),
-                        zone: node.zone.clone(),
-                        address: node.address,
-                        connector: Arc::new(NodeConnector::new(self.sockets.clone(), name.clone())),
-                        records: Arc::new(Unlogged),
-                        secret: self.secret.of(&balancer.arn),
-                        signer: None,
-                        authorities: self.authorities.clone(),
-                    },
-                ),
+            let serving = followed.nodes.entry(name.clone()).or_insert_with(|| {
+                let log = Arc::new(AccessLog::new(balancer.kind));
+                let setup = Setup {
+                    config: followed.config.clone(),
+                    zone: node.zone.clone(),
+                    address: node.address,
+                    connector: Arc::new(NodeConnector::new(self.sockets.clone(), name.clone())),
+                    records: log.clone(),
+                    secret: self.secret.of(&balancer.arn),
+                    signer: None,
+                    authorities: self.authorities.clone(),
+                };
+                let (config, engine) = (followed.config.clone(), engine::Node::start(workers, setup));
+                Arc::new(ServingNode { config, node: node.clone(), engine, log })
             });
             errors.extend(listen(balancer, name, serving, backend));
         }
@@ -149,7 +166,7 @@ impl Balancers {
 fn listen(
     balancer: &Balancer,
     name: &NamespaceName,
-    serving: &Serving,
+    serving: &ServingNode,
     backend: &mut Backend<KeptNamespaces>,
 ) -> Vec<io::Error> {
     let ports = serving.engine.ports();
@@ -171,11 +188,4 @@ fn bind(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
     socket.bind(&SocketAddrV4::new(address, port).into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// Takes records that nobody asked for.
-struct Unlogged;
-
-impl RecordSink for Unlogged {
-    fn record(&self, _: &Record<'_>) {}
 }

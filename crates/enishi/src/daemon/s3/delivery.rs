@@ -1,6 +1,4 @@
 //! Logs that the cloud's own services write into buckets.
-// The access logs of load balancers come with their engine.
-#![cfg_attr(not(test), allow(dead_code))]
 
 use bytes::Bytes;
 use enishi_cloud::s3::{Delivery, Refused, may_deliver};

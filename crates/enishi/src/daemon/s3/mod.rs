@@ -7,7 +7,7 @@
 //!
 //! `s3s` reads requests and writes answers in S3's protocol; what it is not told to do it refuses with `NotImplemented`. It
 //! sees neither signatures nor chunks: the endpoint has dealt with both. Buckets are rows of the world, objects are not
-//! (decision 10). What is deleted there is swept from the store.
+//! (decision 12). What is deleted there is swept from the store.
 //!
 //! Invariant: an object is put while its bucket exists. Puts share a lock that deleting a bucket takes for itself.
 

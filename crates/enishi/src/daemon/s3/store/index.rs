@@ -1,4 +1,4 @@
-//! The index of objects: an embedded transactional key-value file of its own, `objects.redb` (decision 10).
+//! The index of objects: an embedded transactional key-value file of its own, `objects.redb` (decision 12).
 //!
 //! | table | key | value |
 //! |---|---|---|

@@ -205,7 +205,6 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be written.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub async fn receive_bytes(
         &self,
         data: Bytes,
