@@ -14,12 +14,13 @@ fn updating_is_compiling() {
     for seed in 0..20 {
         let mut random = Random::new(seed);
         let mut builder = WorldBuilder::new();
+        for _ in 0..8 {
+            random_step(&mut builder, &mut random);
+        }
         let mut planner = Planner::new(builder.world());
-        for _ in 0..80 {
-            match random.chance(30) {
-                true => random_step(&mut builder, &mut random),
-                false => random_load_balancer_step(&mut builder, &mut random, &cloud),
-            }
+        builder.take_steps();
+        for _ in 0..120 {
+            random_load_balancer_step(&mut builder, &mut random, &cloud);
             for step in builder.take_steps() {
                 let new = planner.update(&step.before, &step.after, &step.delta);
                 assert!(new == plan(&step.after), "seed {seed}: generation {}", step.after.generation);
