@@ -118,7 +118,7 @@ http {{ access_log off; keepalive_requests 100000000; client_body_temp_path /tmp
             self.nginx,
             "/etc/bench/proxy.conf",
             f"""daemon off; worker_processes auto; error_log /dev/null; pid /run/bench.pid;
-events {{ worker_connections 32768; }}
+events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path /tmp/b1; proxy_temp_path /tmp/b2;
   fastcgi_temp_path /tmp/b3; uwsgi_temp_path /tmp/b4; scgi_temp_path /tmp/b5;
   upstream servers {{ server {upstream}; keepalive 256; keepalive_requests 100000000; }}
@@ -134,7 +134,7 @@ http {{ access_log off; keepalive_requests 100000000; client_body_temp_path /tmp
             self.haproxy,
             "/etc/bench/haproxy.cfg",
             f"""global
-  maxconn 40000
+  maxconn 8000
   nbthread 2
   tune.h2.max-concurrent-streams 128
 defaults

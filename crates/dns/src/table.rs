@@ -117,8 +117,11 @@ impl<T: Named> NameTable<T> {
     }
 }
 
+/// Groups of empty shards: the same one everywhere until something is put into it, as most zones have few names.
 fn groups<T>(count: usize) -> Vec<Arc<Vec<Arc<Shard<T>>>>> {
-    (0..count).map(|_| Arc::new((0..GROUP).map(|_| Arc::new(Vec::new())).collect())).collect()
+    let shard = Arc::new(Vec::new());
+    let group = Arc::new(vec![shard; GROUP]);
+    vec![group; count]
 }
 
 #[cfg(test)]

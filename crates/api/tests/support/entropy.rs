@@ -82,6 +82,11 @@ impl<'b> Entropy<'b> {
     }
 
     fn structure(&mut self, service: &Service, structure: &Structure, depth: usize) -> Value {
+        if structure.union {
+            let index = self.below(structure.members.len());
+            let value = self.value(service, structure.members[index].target, depth + 1);
+            return Value::Structure(vec![(index as u16, value)]);
+        }
         let mut members = Vec::new();
         let last = structure.members.len().saturating_sub(1);
         for (index, member) in structure.members.iter().enumerate() {

@@ -310,7 +310,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let sockets = NodeSockets::start().context("cannot start a thread")?;
     let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
         .context("cannot read the secret of load balancers' cookies")?;
-    let balancers = Balancers::new(sockets.clone(), secret, authority.certificate());
+    let balancers = Balancers::new(sockets.clone(), secret, authority.clone());
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),

@@ -71,7 +71,8 @@ enum Job {
 /// The way to the writer thread.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    jobs: SyncSender<Job>,
+    // Boxed: the queue is long, mostly empty, and made at once.
+    jobs: SyncSender<Box<Job>>,
     newest: Newest,
 }
 
@@ -128,7 +129,7 @@ impl Writer {
     }
 
     fn submit(&self, job: Job) -> Result<(), Fault> {
-        self.jobs.try_send(job).map_err(|error| match error {
+        self.jobs.try_send(Box::new(job)).map_err(|error| match error {
             TrySendError::Full(_) => {
                 Fault::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
             }
@@ -154,10 +155,10 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(&mut self, jobs: &Receiver<Job>) {
+    fn run(&mut self, jobs: &Receiver<Box<Job>>) {
         while let Ok(job) = jobs.recv() {
             let ready = self.ready();
-            match job {
+            match *job {
                 Job::Change { caller, change, reply } => {
                     let answer = ready.and_then(|()| self.change(&caller, change));
                     // A caller that is gone does not undo what it asked for.

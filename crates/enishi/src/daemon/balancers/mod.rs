@@ -29,6 +29,7 @@ use enishi_kernel::Backend;
 use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::certificates::Authority;
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
 use access_log::AccessLog;
 use connector::NodeConnector;
@@ -43,8 +44,8 @@ const BACKLOG: i32 = 4096;
 pub struct Balancers {
     sockets: NodeSockets,
     secret: Secret,
-    /// Who vouches for identity providers, PEM.
-    authorities: Arc<str>,
+    /// Who vouches for identity providers.
+    authority: Arc<Authority>,
     /// Started with the first load balancer.
     workers: Option<Workers>,
     serving: ServingNodes,
@@ -60,12 +61,12 @@ struct Followed {
 }
 
 impl Balancers {
-    /// No load balancer yet. `authorities` (PEM) vouch for identity providers.
-    pub fn new(sockets: NodeSockets, secret: Secret, authorities: &str) -> Self {
+    /// No load balancer yet. `authority` vouches for identity providers.
+    pub fn new(sockets: NodeSockets, secret: Secret, authority: Arc<Authority>) -> Self {
         Balancers {
             sockets,
             secret,
-            authorities: authorities.into(),
+            authority,
             workers: None,
             serving: ServingNodes::default(),
             followed: BTreeMap::new(),
@@ -141,6 +142,7 @@ impl Balancers {
             if !program.namespaces.contains_key(name) {
                 continue;
             }
+            let authority = &self.authority;
             let serving = followed.nodes.entry(name.clone()).or_insert_with(|| {
                 let log = Arc::new(AccessLog::new(balancer.kind));
                 let setup = Setup {
@@ -151,7 +153,7 @@ impl Balancers {
                     records: log.clone(),
                     secret: self.secret.of(&balancer.arn),
                     signer: None,
-                    authorities: self.authorities.clone(),
+                    authorities: vouching(authority),
                 };
                 let (config, engine) = (followed.config.clone(), engine::Node::start(workers, setup));
                 Arc::new(ServingNode { config, node: node.clone(), engine, log })
@@ -160,6 +162,11 @@ impl Balancers {
         }
         errors
     }
+}
+
+/// Who vouches for identity providers, PEM: without an authority nobody does.
+fn vouching(authority: &Authority) -> Arc<str> {
+    authority.certificate().map_err(|error| tracing::error!("{error:#}")).unwrap_or_default().into()
 }
 
 /// Listens at the load balancer's ports and at no others.

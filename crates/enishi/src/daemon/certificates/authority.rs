@@ -8,9 +8,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aws_lc_rs::digest::{SHA256, digest};
 use enishi_cloud::acm::validity;
 use enishi_state::Timestamp;
@@ -31,17 +33,93 @@ const VALID_SECONDS: i64 = 20 * 365 * 24 * 3600;
 const COMMON_NAME: usize = 64;
 
 /// The local certificate authority.
+///
+/// The first key of a data directory is made on a thread of its own: gathering its randomness takes longer than everything else
+/// that a daemon does before it is ready, and nobody needs a certificate that early.
 pub struct Authority {
+    made: OnceLock<Result<Made, String>>,
+    making: Mutex<Option<JoinHandle<anyhow::Result<Made>>>>,
+}
+
+/// What an authority consists of.
+struct Made {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
 impl Authority {
-    /// The authority of a data directory; it is made if there is none.
+    /// The authority of a data directory; one is begun if there is none.
     ///
     /// # Errors
-    /// When its files cannot be read or written, or are no key and certificate.
+    /// When its files cannot be read, or are no key and certificate, or a thread cannot be started.
     pub fn open(data_dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
+        if data_dir.join(KEY_FILE).exists() {
+            let made = OnceLock::from(Ok(Made::open(data_dir, now)?));
+            return Ok(Authority { made, making: Mutex::default() });
+        }
+        let data_dir = data_dir.to_owned();
+        let thread = thread::Builder::new().name("authority".to_owned());
+        let making = thread.spawn(move || Made::open(&data_dir, now)).context("cannot start a thread")?;
+        Ok(Authority { made: OnceLock::new(), making: Mutex::new(Some(making)) })
+    }
+
+    /// Waits until it is made.
+    fn made(&self) -> anyhow::Result<&Made> {
+        let made = self.made.get_or_init(|| {
+            let making = self.making.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match making.map(JoinHandle::join) {
+                Some(Ok(made)) => made.map_err(|error| format!("{error:#}")),
+                Some(Err(_)) | None => Err("the certificate authority could not be made".to_owned()),
+            }
+        });
+        made.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Its certificate, in PEM.
+    ///
+    /// # Errors
+    /// When it could not be made: the disk is full, say.
+    pub fn certificate(&self) -> anyhow::Result<&str> {
+        Ok(&self.made()?.certificate)
+    }
+
+    /// Signs a certificate for the names and the key of a row.
+    ///
+    /// # Errors
+    /// When the row's key or one of its names cannot be in a certificate, or the authority could not be made.
+    pub fn sign(&self, row: &Certificate, now: Timestamp) -> anyhow::Result<Material> {
+        let key = KeyPair::from_pem(row.private_key.pem()).context("the private key cannot be read")?;
+        let Made { issuer, certificate } = self.made()?;
+        let (not_before, not_after) = validity(now);
+        let epoch = date_time_ymd(1970, 1, 1);
+        let mut parameters = CertificateParams::new(row.names.clone()).context("a name has no form")?;
+        parameters.not_before = epoch + seconds(not_before);
+        parameters.not_after = epoch + seconds(not_after);
+        parameters.serial_number = Some(serial_number());
+        parameters.distinguished_name = DistinguishedName::new();
+        if row.domain().len() <= COMMON_NAME {
+            parameters.distinguished_name.push(DnType::CommonName, row.domain());
+        }
+        parameters.is_ca = IsCa::ExplicitNoCa;
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if row.key_algorithm.is_rsa() {
+            parameters.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        parameters.use_authority_key_identifier_extension = true;
+        let signed = parameters.signed_by(&key, issuer).context("the authority cannot sign")?;
+        Ok(Material { certificate: signed.pem(), chain: certificate.clone(), not_before, not_after })
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl Made {
+    fn open(data_dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
         let key_file = data_dir.join(KEY_FILE);
         let key = match read(&key_file)? {
             Some(pem) => {
@@ -63,45 +141,7 @@ impl Authority {
                 made.pem()
             }
         };
-        Ok(Authority { issuer: Issuer::new(parameters, key), certificate })
-    }
-
-    /// Its certificate, in PEM.
-    pub fn certificate(&self) -> &str {
-        &self.certificate
-    }
-
-    /// Signs a certificate for the names and the key of a row.
-    ///
-    /// # Errors
-    /// When the row's key or one of its names cannot be in a certificate.
-    pub fn sign(&self, row: &Certificate, now: Timestamp) -> anyhow::Result<Material> {
-        let key = KeyPair::from_pem(row.private_key.pem()).context("the private key cannot be read")?;
-        let (not_before, not_after) = validity(now);
-        let epoch = date_time_ymd(1970, 1, 1);
-        let mut parameters = CertificateParams::new(row.names.clone()).context("a name has no form")?;
-        parameters.not_before = epoch + seconds(not_before);
-        parameters.not_after = epoch + seconds(not_after);
-        parameters.serial_number = Some(serial_number());
-        parameters.distinguished_name = DistinguishedName::new();
-        if row.domain().len() <= COMMON_NAME {
-            parameters.distinguished_name.push(DnType::CommonName, row.domain());
-        }
-        parameters.is_ca = IsCa::ExplicitNoCa;
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if row.key_algorithm.is_rsa() {
-            parameters.key_usages.push(KeyUsagePurpose::KeyEncipherment);
-        }
-        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        parameters.use_authority_key_identifier_extension = true;
-        let signed = parameters.signed_by(&key, &self.issuer).context("the authority cannot sign")?;
-        Ok(Material { certificate: signed.pem(), chain: self.certificate.clone(), not_before, not_after })
-    }
-}
-
-impl std::fmt::Debug for Authority {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
+        Ok(Made { issuer: Issuer::new(parameters, key), certificate })
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn respond(app: &Arc<App>, head: &Parts, body: &Bytes) -> Answer {
         ("GET", "/_enishi/dns") => explained(app, head),
         ("GET", "/_enishi/zone") => exported(app, head),
         ("POST", "/_enishi/zone") => imported(app, head, body).await,
-        ("GET", "/_enishi/ca") => Ok(data(&json!({ "certificate": app.authority.certificate() }))),
+        ("GET", "/_enishi/ca") => authority(app),
         ("GET", "/_enishi/target") => target(app, head),
         ("GET", "/_enishi/mail") => mail(app, head),
         ("POST", "/_enishi/mail/confirm") => confirm_mail(app, head).await,
@@ -112,6 +112,13 @@ fn health(app: &App) -> Answer {
         "durable": status.failure.is_none(),
         "network": status.network_errors.is_empty(),
     }))
+}
+
+fn authority(app: &App) -> Result<Answer, Refusal> {
+    let certificate = app.authority.certificate();
+    let certificate =
+        certificate.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))?;
+    Ok(data(&json!({ "certificate": certificate })))
 }
 
 async fn reset(app: &App) -> Result<Answer, Refusal> {
