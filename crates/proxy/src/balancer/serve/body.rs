@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::pin::pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -204,6 +205,16 @@ impl<'a> Http2Sink<'a> {
         }
     }
 
+    /// Ready when whoever is written to has reset the stream, or is gone.
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let reset = match (&mut self.respond, &mut self.stream) {
+            (Some(respond), _) => respond.poll_reset(cx),
+            (None, Some(stream)) if !self.is_over => stream.poll_reset(cx),
+            _ => return Poll::Pending,
+        };
+        reset.map(|_| io::ErrorKind::ConnectionReset.into())
+    }
+
     /// Hands on a target's head; `is_end`: there is no body.
     pub(super) fn head(
         &mut self,
@@ -328,6 +339,18 @@ impl Sink<'_> {
         }
     }
 
+    /// Waits for what is to be written next, but no longer than anybody wants it. A client of HTTP/2 can take a request back and
+    /// send the next one at once on the same connection: a target that answers late would have to work on any number of them.
+    pub(super) async fn unless_reset<T>(&mut self, wanted: impl Future<Output = T>) -> io::Result<T> {
+        let Sink::Http2(sink) = self else { return Ok(wanted.await) };
+        let mut wanted = pin!(wanted);
+        poll_fn(|cx| match wanted.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => sink.poll_reset(cx).map(Err),
+        })
+        .await
+    }
+
     async fn data(&mut self, data: &[u8], last: bool) -> io::Result<()> {
         match self {
             Sink::Http1(sink) => sink.data(data, last).await,
@@ -366,7 +389,8 @@ pub(super) async fn pump(source: &mut Source<'_>, sink: &mut Sink<'_>) -> Result
         if !source.is_ready() {
             sink.flush().await.map_err(PumpError::Sink)?;
         }
-        if !source.next().await.map_err(PumpError::Source)? {
+        let next = sink.unless_reset(source.next()).await.map_err(PumpError::Sink)?;
+        if !next.map_err(PumpError::Source)? {
             break;
         }
         let moved = match source {
