@@ -141,7 +141,7 @@ impl<'a> Ready<'a> {
         let uri = Uri::builder()
             .scheme(scheme)
             .authority(forwarding.host().as_slice())
-            .path_and_query(forwarding.path_and_query());
+            .path_and_query(&*forwarding.path_and_query(true));
         *head.uri_mut() = uri.build().unwrap_or_default();
         forwarding.headers(head.headers_mut(), true);
         if let Framing::Length(length) = request.head.framing {

@@ -124,7 +124,8 @@ fn render(request: &http::Request<RecvStream>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(request.method().as_str().as_bytes());
     bytes.push(b' ');
-    bytes.extend_from_slice(uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
+    // Only CONNECT has no path, and is refused as over HTTP/1.
+    bytes.extend_from_slice(uri.path_and_query().map_or("", |path| path.as_str()).as_bytes());
     bytes.extend_from_slice(b" HTTP/1.1\r\n");
     if let Some(authority) = uri.authority() {
         bytes.put(b"host", &[authority.as_str().as_bytes()]);

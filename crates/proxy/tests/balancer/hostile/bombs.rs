@@ -131,6 +131,11 @@ fn nothing_is_smuggled_through_http2() {
         };
         assert!(is_refused, "{name:?} {value:?}: {frame:?}");
     }
+    let mut client = Frames::connect(&fixture);
+    let connect = [&[0x02, 7][..], b"CONNECT", &[0x01, 11], b"example:443"].concat();
+    client.send(frames::HEADERS, frames::END_HEADERS, 1, &connect);
+    let frame = client.until(|frame| frame.stream == 1).expect("an answer");
+    assert!(frame.kind == frames::HEADERS && frame.payload[0] == 0x8c, "{frame:?}");
     for path in ["/a b", "/a\r\nb", "", "a"] {
         let mut client = Frames::connect(&fixture);
         client.send(frames::HEADERS, frames::END_HEADERS | frames::END_STREAM, 1, &frames::get(path));

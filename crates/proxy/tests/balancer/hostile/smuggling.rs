@@ -255,6 +255,8 @@ fn lines_in_doubt() {
         ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", ACCEPTABLE, "\"Acceptable\" \"SpaceInUri\""),
         ("GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n", AMBIGUOUS, "\"Ambiguous\" \"AmbiguousUri\""),
         ("GET / HTTP/1.3\r\nHost: a\r\n\r\n", ACCEPTABLE, "\"Acceptable\" \"NonCompliantVersion\""),
+        ("GET /a\rb HTTP/1.1\r\nHost: a\r\n\r\n", SEVERE, "\"Severe\" \"BadUri\""),
+        ("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", SEVERE, "\"Severe\" \"BadUri\""),
         ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", NEVER, "\"Severe\" \"BadMethod\""),
         (
             "GET / HTTP/1.1\r\nHost: a\r\nX(: \x07\r\n\r\n",
