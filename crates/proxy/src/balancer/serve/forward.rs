@@ -193,9 +193,11 @@ pub(super) async fn forward(
     let _in_flight = InFlight::new(&plan.state);
     let mut may_reuse = true;
     loop {
-        let (mut target, is_reused) = match obtain(deal.local, group, plan, may_reuse).await {
-            Ok(obtained) => obtained,
-            Err(why) => {
+        let obtained = sink.unless_reset(obtain(deal.local, group, plan, may_reuse)).await;
+        let (mut target, is_reused) = match obtained {
+            Err(error) => return Forwarded::ClientGone(error),
+            Ok(Ok(obtained)) => obtained,
+            Ok(Err(why)) => {
                 let (metric, status) = match why {
                     Unreachable::Refused => (GroupMetric::TargetConnectionErrorCount, 502),
                     Unreachable::Silent => (GroupMetric::TargetConnectionErrorCount, 504),

@@ -1,13 +1,16 @@
 //! Floods of frames that cost their sender little.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use enishi_fabric::balancer::{TargetGroup, TargetProtocol};
 
 use super::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, GOAWAY, HEADERS, PING,
     REFUSED_STREAM, RESET, SETTINGS, WINDOW_UPDATE, frame, get, post,
 };
 use super::{GROWTH, impatient, others_are_served, resident, server, until};
-use crate::harness::group;
+use crate::harness::{Server, group};
 use crate::tls::plain_https;
 
 /// Sends the same bytes until nobody takes them, at most `count` times; others are served meanwhile.
@@ -72,6 +75,29 @@ fn requests_that_are_given_up_do_not_pile_up() {
     assert!(most < 100, "{most} at once");
     others_are_served(&fixture);
     until(&silent, 0);
+}
+
+/// The same while the target's connection is still being made.
+#[test]
+fn connections_that_nobody_waits_for_do_not_pile_up() {
+    let shaking = Arc::new(AtomicUsize::new(0));
+    let waiting = shaking.clone();
+    let server = Server::new(move |mut client| {
+        waiting.fetch_add(1, Ordering::SeqCst);
+        client.rest();
+        waiting.fetch_sub(1, Ordering::SeqCst);
+    });
+    let silent = TargetGroup { protocol: TargetProtocol::Https, ..group(&[&server]) };
+    let fixture = plain_https(vec![silent]);
+    let mut client = Frames::connect(&fixture);
+    for n in 0..300u32 {
+        let id = 2 * n + 1;
+        client.ask(id, "/");
+        assert!(client.sync() && client.send(RESET, 0, id, &8u32.to_be_bytes()));
+        let now = shaking.load(Ordering::SeqCst);
+        assert!(now < 100, "{now} at once");
+    }
+    until(&shaking, 0);
 }
 
 /// Who leaves takes all requests along.
