@@ -72,7 +72,7 @@ fn requests_that_are_given_up_do_not_pile_up() {
         most = most.max(silent.load(Ordering::SeqCst));
     }
     assert!((500..1000).contains(&given_up), "{given_up} requests were given up");
-    assert!(most < 100, "{most} at once");
+    assert!(most < 250, "{most} at once");
     others_are_served(&fixture);
     until(&silent, 0);
 }
@@ -90,12 +90,12 @@ fn connections_that_nobody_waits_for_do_not_pile_up() {
     let silent = TargetGroup { protocol: TargetProtocol::Https, ..group(&[&server]) };
     let fixture = plain_https(vec![silent]);
     let mut client = Frames::connect(&fixture);
-    for n in 0..300u32 {
+    for n in 0..400u32 {
         let id = 2 * n + 1;
         client.ask(id, "/");
         assert!(client.sync() && client.send(RESET, 0, id, &8u32.to_be_bytes()));
         let now = shaking.load(Ordering::SeqCst);
-        assert!(now < 100, "{now} at once");
+        assert!(now < 250, "{now} at once");
     }
     until(&shaking, 0);
 }

@@ -55,7 +55,7 @@ fn impatient(server: &Server, is_tls: bool) -> Fixture {
     let fixture = if is_tls { plain_https(vec![group(&[server])]) } else { Fixture::to(&[server]) };
     fixture.reconfigure(|balancer| {
         balancer.attributes =
-            Arc::new(Attributes { idle_timeout_seconds: 2, ..Attributes::clone(&balancer.attributes) });
+            Arc::new(Attributes { idle_timeout_seconds: 3, ..Attributes::clone(&balancer.attributes) });
     });
     fixture
 }

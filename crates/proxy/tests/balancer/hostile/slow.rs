@@ -20,9 +20,9 @@ fn slow_requests_time_out() {
     let many = |bytes: &'static [u8]| (0..100).map(move |_| begin(bytes));
     let mut heads: Vec<Client> = many(b"GET / HTTP/1.1\r\nHost: a\r\nX-").collect();
     let mut bodies: Vec<Client> =
-        many(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello").collect();
+        many(b"POST /silent HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello").collect();
     let mut chunks: Vec<Client> =
-        many(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe").collect();
+        many(b"POST /silent HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe").collect();
     let mut silent: Vec<Client> = many(b"").collect();
     for _ in 0..20 {
         is_served(&mut fixture.connect());
@@ -30,10 +30,7 @@ fn slow_requests_time_out() {
     assert!(resident() < before + super::GROWTH);
     for client in heads.iter_mut().chain(&mut bodies).chain(&mut chunks) {
         let response = client.rest();
-        assert!(response.starts_with("HTTP/1.1 408 ") || response.starts_with("HTTP/1.1 200 "), "{response}");
-    }
-    for client in &mut heads {
-        assert!(client.is_ended());
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     }
     assert!(silent.iter_mut().all(Client::is_ended));
     wait(|| (fixture.node().connections() == 0).then_some(()));
