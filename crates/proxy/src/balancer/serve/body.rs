@@ -13,7 +13,7 @@ use http::HeaderMap;
 use super::buffer::Buffer;
 use super::stream::{Io, Patience};
 use crate::balancer::forwarding::{BodyFrame, HeaderSink, Returning, put_lines};
-use crate::balancer::http1::{Body, Framing};
+use crate::balancer::http1::{Body, Framing, Name};
 
 /// How many chunks are put together at a time at most.
 const GATHERED: usize = 16;
@@ -144,7 +144,11 @@ impl<'a> Http2Source<'a> {
                 None => {
                     let trailers = poll_fn(|cx| self.stream.poll_trailers(cx)).await.map_err(broken)?;
                     for (name, value) in trailers.iter().flatten() {
-                        self.trailers.put(name.as_str().as_bytes(), &[value.as_bytes()]);
+                        let name = name.as_str().as_bytes();
+                        // As in chunks: what means something to a proxy, or is of its own making, is no trailer.
+                        if Name::of(name) == Name::Other {
+                            self.trailers.put(name, &[value.as_bytes()]);
+                        }
                     }
                     self.is_over = true;
                 }
