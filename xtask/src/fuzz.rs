@@ -5,7 +5,7 @@
 //! `fuzz/artifacts`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -41,20 +41,23 @@ pub fn run(args: &[String]) -> Result<()> {
             .env("RUSTFLAGS", COVERAGE)
             .current_dir(&folder),
     )?;
+    // Where cargo put them: its own variable moves the whole folder.
+    let built = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder.join("target"), PathBuf::from);
+    let built = built.join(&host).join("release");
     for target in chosen {
-        run_target(&folder, &host, target, seconds)?;
+        run_target(&folder, &built, target, seconds)?;
     }
     Ok(())
 }
 
-fn run_target(folder: &Path, host: &str, target: &str, seconds: u32) -> Result<()> {
+fn run_target(folder: &Path, built: &Path, target: &str, seconds: u32) -> Result<()> {
     let corpus = folder.join("corpus").join(target);
     let artifacts = folder.join("artifacts").join(target);
     fs::create_dir_all(&corpus)?;
     fs::create_dir_all(&artifacts)?;
     println!("fuzzing {target} for {seconds} s");
     run_command(
-        Command::new(folder.join("target").join(host).join("release").join(target))
+        Command::new(built.join(target))
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-max_len={MAX_INPUT_BYTES}"))
             .arg(format!("-artifact_prefix={}/", artifacts.display()))

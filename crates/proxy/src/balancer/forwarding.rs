@@ -4,6 +4,7 @@
 //! Headers keep their order and the case of their names. What belongs to one connection only (RFC 9110, section 7.6.1) stays
 //! behind; how a body is framed is decided anew.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -93,11 +94,29 @@ pub struct Rewritten {
 }
 
 impl<'a> Forwarding<'a> {
-    /// Path and query, as the target is asked for them.
-    pub fn path_and_query(&self) -> &'a [u8] {
+    /// Path and query, as the target is asked for them. A space would end them early (RFC 9112, section 3.2.1), other bytes that may
+    /// not stand in them are understood in several ways or, in HTTP/2, not at all: they are encoded.
+    pub fn path_and_query(&self, is_http2: bool) -> Cow<'a, [u8]> {
         let rewritten = self.rewritten.and_then(|rewritten| rewritten.path_and_query.as_deref());
         let path = rewritten.unwrap_or_else(|| self.request.path_and_query());
-        if path.is_empty() { b"/" } else { path }
+        let is_odd = |byte: u8| {
+            byte <= b' ' || byte == 0x7f || (is_http2 && matches!(byte, b'#' | b'<' | b'>' | b'`'))
+        };
+        let has_slash = matches!(path.first(), Some(b'/' | b'*'));
+        if has_slash && !path.iter().fold(false, |odd, byte| odd | is_odd(*byte)) {
+            return Cow::Borrowed(path);
+        }
+        let mut clean = Vec::with_capacity(path.len() + 16);
+        clean.extend_from_slice(if has_slash { b"" } else { b"/" });
+        for byte in path {
+            if is_odd(*byte) {
+                // Writing to memory does not fail.
+                let _ = write!(clean, "%{byte:02X}");
+            } else {
+                clean.push(*byte);
+            }
+        }
+        Cow::Owned(clean)
     }
 
     /// The host that the target is asked for.
@@ -128,18 +147,7 @@ impl<'a> Forwarding<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.request.method());
         out.push(b' ');
-        // RFC 9112, section 3.2.1: a space would end the target early.
-        let path = self.path_and_query();
-        if !matches!(path.first(), Some(b'/' | b'*')) {
-            out.push(b'/');
-        }
-        match memchr::memchr(b' ', path) {
-            None => out.extend_from_slice(path),
-            Some(_) => path.iter().for_each(|byte| match byte {
-                b' ' => out.extend_from_slice(b"%20"),
-                byte => out.push(*byte),
-            }),
-        }
+        out.extend_from_slice(&self.path_and_query(false));
         out.extend_from_slice(b" HTTP/1.1\r\n");
         self.headers(out, false);
         let head = self.request.head;

@@ -83,6 +83,24 @@ async fn requests_are_translated() {
     assert!(lines[0].starts_with("h2 ") && lines[0].contains("/a?b HTTP/2.0\""), "{}", lines[0]);
 }
 
+/// Trailers say nothing that only a head may say, or only the load balancer.
+#[tokio::test]
+async fn trailers_pass_unless_they_would_change_the_message() {
+    let server = Server::echo();
+    let fixture = plain_https(vec![group(&[&server])]);
+    let mut send = connect(&fixture).await.ready().await.expect("room");
+    let post = Request::post("https://localhost/").body(()).expect("a request");
+    let (response, mut stream) = send.send_request(post, false).expect("a request");
+    stream.send_data(Bytes::from_static(b"hello"), false).expect("a body");
+    let mut trailers = HeaderMap::new();
+    for name in ["x-sum", "content-length", "host", "x-forwarded-for", "x-amzn-oidc-identity"] {
+        trailers.insert(name, http::HeaderValue::from_static("5"));
+    }
+    stream.send_trailers(trailers).expect("trailers");
+    let (text, _) = collect(response.await.expect("a response").into_body()).await;
+    assert!(text.ends_with("\r\n\r\nhello[x-sum: 5]"), "{text}");
+}
+
 #[tokio::test]
 async fn requests_go_on_at_the_same_time() {
     let server = Server::answering(|request| {

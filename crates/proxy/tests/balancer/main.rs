@@ -1,6 +1,7 @@
 //! Load balancers with real sockets, on loopback.
 
 mod harness;
+mod hostile;
 mod http1;
 mod http2;
 mod login;

@@ -130,7 +130,7 @@ pub fn client_config(
 }
 
 /// Shakes hands; the certificate that the server shows.
-fn shake(fixture: &Fixture, name: &str, config: Arc<ClientConfig>) -> io::Result<(Client, Vec<u8>)> {
+pub fn shake(fixture: &Fixture, name: &str, config: Arc<ClientConfig>) -> io::Result<(Client, Vec<u8>)> {
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
     let mut stream = TcpStream::connect(fixture.address)?;

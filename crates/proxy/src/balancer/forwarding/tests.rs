@@ -163,3 +163,29 @@ fn numbers() {
         assert_eq!(itoa(number).digits(), number.to_string().as_bytes());
     }
 }
+
+/// What may not stand in a request's target is encoded; a target of HTTP/2 could not be asked for some of it at all.
+#[test]
+fn paths_are_encoded() {
+    let path = |target: &str, is_http2: bool| {
+        let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
+        let mut parser = RequestParser::default();
+        assert_eq!(parser.advance(&bytes), Ok(true), "{target}");
+        let attributes = Attributes::default();
+        let forwarding = Forwarding {
+            request: Request { bytes: &bytes, head: parser.head() },
+            client: ([203, 0, 113, 7], 4711).into(),
+            port: 80,
+            node: Ipv4Addr::new(10, 0, 0, 1),
+            is_tls: false,
+            attributes: &attributes,
+            trace: None,
+            added: b"",
+            rewritten: None,
+        };
+        String::from_utf8_lossy(&forwarding.path_and_query(is_http2)).into_owned()
+    };
+    assert_eq!(path("/a b\t\r\0\u{7f}%20?c=d e", false), "/a%20b%09%0D%00%7F%20?c=d%20e");
+    assert_eq!((path("/a<b>`#", false), path("/a<b>`#", true)), ("/a<b>`#".into(), "/a%3Cb%3E%60%23".into()));
+    assert_eq!((path("http://a", false), path("http://a?b", true)), ("/".into(), "/?b".into()));
+}

@@ -49,6 +49,7 @@ enum Part {
     ChunkEnd,
     Trailers,
     Done,
+    Broken,
 }
 
 /// What comes next in the bytes that are there.
@@ -93,12 +94,21 @@ impl Body {
     /// Takes in `bytes`: the next piece. Neither framing nor data in it: more bytes are needed, or the body is over.
     ///
     /// # Errors
-    /// The framing is broken.
+    /// The framing is broken, and stays so: what comes behind it is no body, and no message either.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Piece, BodyError> {
+        let piece = self.step(bytes);
+        if piece.is_err() {
+            self.part = Part::Broken;
+        }
+        piece
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> Result<Piece, BodyError> {
         let mut skip = 0;
         loop {
             let rest = &bytes[skip..];
             match self.part {
+                Part::Broken => return Err(BodyError),
                 Part::Done => return Ok(Piece { skip, data: 0 }),
                 Part::UntilClose => return Ok(Piece { skip, data: rest.len() }),
                 Part::Counted(left) | Part::Chunk(left) => {
@@ -276,6 +286,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// The same bytes are no better when they are shown again.
+    #[test]
+    fn broken_chunks_stay_broken() {
+        let mut body = Body::new(Framing::Chunked);
+        for bytes in [&b"0\r\n a: b\r\n\r\n"[..], b"\r\n", b""] {
+            assert_eq!(body.advance(bytes), Err(BodyError), "{bytes:?}");
+        }
+        assert!(!body.is_done() && !body.end());
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! | defensive | allowed | allowed | allowed, connections are closed | blocked |
 //! | strictest | allowed | blocked | blocked | blocked |
 //!
+//! Lines that end with LF alone are acceptable, as AWS says in [http-desync-guardian](https://github.com/aws/http-desync-guardian).
+//!
 //! What nobody could frame (a length that is no number, an unknown coding, a line without a colon) is refused in every mode.
 
 use enishi_fabric::balancer::DesyncMitigation;
@@ -47,6 +49,7 @@ pub enum Reason {
     GetHeadZeroContentLength,
     MultipleContentLength,
     MultipleTransferEncodingChunked,
+    NonCrLfLineTermination,
     NonCompliantHeader,
     NonCompliantVersion,
     SpaceInUri,
@@ -72,6 +75,7 @@ impl Reason {
             Reason::GetHeadZeroContentLength => "GetHeadZeroContentLength",
             Reason::MultipleContentLength => "MultipleContentLength",
             Reason::MultipleTransferEncodingChunked => "MultipleTransferEncodingChunked",
+            Reason::NonCrLfLineTermination => "NonCrLfLineTermination",
             Reason::NonCompliantHeader => "NonCompliantHeader",
             Reason::NonCompliantVersion => "NonCompliantVersion",
             Reason::SpaceInUri => "SpaceInUri",

@@ -12,6 +12,8 @@ pub(super) struct FramingFields {
     is_bad_length: bool,
     is_duplicate: bool,
     is_conflicting: bool,
+    /// Whether a coding was named at all, be it `identity`.
+    is_coded: bool,
     chunked: usize,
     is_bad_coding: bool,
 }
@@ -32,6 +34,7 @@ impl FramingFields {
     }
 
     fn coding(&mut self, value: &[u8], tier: FieldTier) {
+        self.is_coded = true;
         for coding in options(value) {
             match coding {
                 coding if coding.eq_ignore_ascii_case(b"chunked") && tier == FieldTier::Compliant => {
@@ -67,13 +70,13 @@ impl FramingFields {
         if self.is_duplicate {
             verdict.add(Tier::Ambiguous, Reason::DuplicateContentLength);
         }
+        if self.is_coded && (has_no_body || version == Version::Http10) {
+            verdict.add(Tier::Ambiguous, Reason::UndefinedTransferEncodingSemantics);
+        }
+        if self.is_coded && self.length.is_some() {
+            verdict.add(Tier::Ambiguous, Reason::BothTeClPresent);
+        }
         if self.chunked > 0 {
-            if has_no_body || version == Version::Http10 {
-                verdict.add(Tier::Ambiguous, Reason::UndefinedTransferEncodingSemantics);
-            }
-            if self.length.is_some() {
-                verdict.add(Tier::Ambiguous, Reason::BothTeClPresent);
-            }
             return Ok(Framing::Chunked);
         }
         match self.length {

@@ -191,6 +191,9 @@ impl RequestParser {
                 self.request_line(message, start, end)?;
             } else if start == end {
                 self.head.len = self.lines.line;
+                if self.lines.is_bare {
+                    self.head.verdict.add(Tier::Acceptable, Reason::NonCrLfLineTermination);
+                }
                 self.finish(message)?;
                 return Ok(true);
             } else {

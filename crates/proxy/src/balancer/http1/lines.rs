@@ -10,6 +10,8 @@ pub(super) struct Lines {
     pub(super) line: usize,
     /// Up to where there is no line feed.
     seen: usize,
+    /// Whether a line ended with LF alone.
+    pub(super) is_bare: bool,
 }
 
 impl Lines {
@@ -30,7 +32,9 @@ impl Lines {
         self.check(feed, limit, too_long)?;
         self.line = feed + 1;
         self.seen = feed + 1;
-        let end = if feed > start && message[feed - 1] == b'\r' { feed - 1 } else { feed };
+        let is_bare = feed == start || message[feed - 1] != b'\r';
+        self.is_bare |= is_bare;
+        let end = if is_bare { feed } else { feed - 1 };
         Ok(Some((start, end)))
     }
 

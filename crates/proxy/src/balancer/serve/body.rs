@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::pin::pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -12,7 +13,7 @@ use http::HeaderMap;
 use super::buffer::Buffer;
 use super::stream::{Io, Patience};
 use crate::balancer::forwarding::{BodyFrame, HeaderSink, Returning, put_lines};
-use crate::balancer::http1::{Body, Framing};
+use crate::balancer::http1::{Body, Framing, Name};
 
 /// How many chunks are put together at a time at most.
 const GATHERED: usize = 16;
@@ -143,7 +144,11 @@ impl<'a> Http2Source<'a> {
                 None => {
                     let trailers = poll_fn(|cx| self.stream.poll_trailers(cx)).await.map_err(broken)?;
                     for (name, value) in trailers.iter().flatten() {
-                        self.trailers.put(name.as_str().as_bytes(), &[value.as_bytes()]);
+                        let name = name.as_str().as_bytes();
+                        // As in chunks: what means something to a proxy, or is of its own making, is no trailer.
+                        if Name::of(name) == Name::Other {
+                            self.trailers.put(name, &[value.as_bytes()]);
+                        }
                     }
                     self.is_over = true;
                 }
@@ -202,6 +207,16 @@ impl<'a> Http2Sink<'a> {
         if let Some(mut respond) = self.respond.take() {
             respond.send_reset(reason);
         }
+    }
+
+    /// Ready when whoever is written to has reset the stream, or is gone.
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let reset = match (&mut self.respond, &mut self.stream) {
+            (Some(respond), _) => respond.poll_reset(cx),
+            (None, Some(stream)) if !self.is_over => stream.poll_reset(cx),
+            _ => return Poll::Pending,
+        };
+        reset.map(|_| io::ErrorKind::ConnectionReset.into())
     }
 
     /// Hands on a target's head; `is_end`: there is no body.
@@ -328,6 +343,18 @@ impl Sink<'_> {
         }
     }
 
+    /// Waits for what is to be written next, but no longer than anybody wants it. A client of HTTP/2 can take a request back and
+    /// send the next one at once on the same connection: a target that answers late would have to work on any number of them.
+    pub(super) async fn unless_reset<T>(&mut self, wanted: impl Future<Output = T>) -> io::Result<T> {
+        let Sink::Http2(sink) = self else { return Ok(wanted.await) };
+        let mut wanted = pin!(wanted);
+        poll_fn(|cx| match wanted.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => sink.poll_reset(cx).map(Err),
+        })
+        .await
+    }
+
     async fn data(&mut self, data: &[u8], last: bool) -> io::Result<()> {
         match self {
             Sink::Http1(sink) => sink.data(data, last).await,
@@ -366,7 +393,8 @@ pub(super) async fn pump(source: &mut Source<'_>, sink: &mut Sink<'_>) -> Result
         if !source.is_ready() {
             sink.flush().await.map_err(PumpError::Sink)?;
         }
-        if !source.next().await.map_err(PumpError::Source)? {
+        let next = sink.unless_reset(source.next()).await.map_err(PumpError::Sink)?;
+        if !next.map_err(PumpError::Source)? {
             break;
         }
         let moved = match source {

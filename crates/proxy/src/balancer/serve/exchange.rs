@@ -131,7 +131,8 @@ pub(super) async fn with_http1(
     let mut up = Sink::Http1(Http1Sink::new(io, out, frame, deal.patience));
     let respond = async {
         let (head_len, framing, close, status) = loop {
-            read_head(io, input, parser, deal.patience).await.map_err(Failed::Target)?;
+            let head = sink.unless_reset(read_head(io, input, parser, deal.patience)).await;
+            head.map_err(Failed::Client)?.map_err(Failed::Target)?;
             let response = Response { bytes: input.filled(), head: parser.head() };
             let status = response.head.status;
             if status == 101 && !deal.websocket {
@@ -180,7 +181,8 @@ pub(super) async fn with_http2(
     let is_end = source.is_done();
     let (mut response, mut up) = target.send(request, is_end, deal.patience).await.map_err(Failed::Target)?;
     let respond = async {
-        let (bytes, parser, mut body) = response.head(deal.patience).await.map_err(Failed::Target)?;
+        let head = sink.unless_reset(response.head(deal.patience)).await;
+        let (bytes, parser, mut body) = head.map_err(Failed::Client)?.map_err(Failed::Target)?;
         let head = Response { bytes: &bytes, head: parser.head() };
         let (_, keep) = deal.begin(head, sink, is_uploaded.get()).await.map_err(Failed::Client)?;
         pump(&mut body, sink).await.map_err(|error| match error {

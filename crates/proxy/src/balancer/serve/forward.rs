@@ -141,7 +141,7 @@ impl<'a> Ready<'a> {
         let uri = Uri::builder()
             .scheme(scheme)
             .authority(forwarding.host().as_slice())
-            .path_and_query(forwarding.path_and_query());
+            .path_and_query(&*forwarding.path_and_query(true));
         *head.uri_mut() = uri.build().unwrap_or_default();
         forwarding.headers(head.headers_mut(), true);
         if let Framing::Length(length) = request.head.framing {
@@ -193,9 +193,11 @@ pub(super) async fn forward(
     let _in_flight = InFlight::new(&plan.state);
     let mut may_reuse = true;
     loop {
-        let (mut target, is_reused) = match obtain(deal.local, group, plan, may_reuse).await {
-            Ok(obtained) => obtained,
-            Err(why) => {
+        let obtained = sink.unless_reset(obtain(deal.local, group, plan, may_reuse)).await;
+        let (mut target, is_reused) = match obtained {
+            Err(error) => return Forwarded::ClientGone(error),
+            Ok(Ok(obtained)) => obtained,
+            Ok(Err(why)) => {
                 let (metric, status) = match why {
                     Unreachable::Refused => (GroupMetric::TargetConnectionErrorCount, 502),
                     Unreachable::Silent => (GroupMetric::TargetConnectionErrorCount, 504),

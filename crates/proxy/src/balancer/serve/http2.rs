@@ -35,6 +35,10 @@ const STREAMS: u32 = 128;
 const PREFACE: Duration = Duration::from_secs(10);
 /// Streams that a client may open and reset before they are looked at: more is an attack ("rapid reset"), and ends the connection.
 const RESETS: usize = 20;
+/// Requests that a client may give up before they are answered while they are more than half of its requests.
+const GIVEN_UP: usize = 500;
+/// Requests of a connection that are worked on at most, those included that the client has given up.
+const WORKED_ON: usize = 4 * STREAMS as usize;
 /// Streams that may be reset because the client broke the rules.
 const ERRORS: usize = 100;
 /// Bytes of a body that may be on their way without being used up.
@@ -58,6 +62,7 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     let (began, client) = (Instant::now(), Rc::new(client));
     let timer = Rc::new(Timer::new(idle(&local.live())));
     let active = Rc::new(Cell::new(0usize));
+    let (mut asked, given_up) = (0, Rc::new(Cell::new(0usize)));
     let mut is_closing = false;
     loop {
         let accepted = poll_fn(|cx| match connection.poll_accept(cx) {
@@ -71,7 +76,7 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
             Poll::Pending => timer.poll(cx).map(|()| None),
         })
         .await;
-        let (request, respond) = match accepted {
+        let (request, mut respond) = match accepted {
             // It was silent for too long.
             None if is_closing => return,
             None => {
@@ -83,6 +88,15 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
             Some(Some(Ok(accepted))) => accepted,
             Some(Some(Err(_)) | None) => return,
         };
+        asked += 1;
+        if given_up.get() > GIVEN_UP && given_up.get() * 2 > asked {
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            continue;
+        }
+        if active.get() >= WORKED_ON {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            continue;
+        }
         let live = local.live();
         timer.extend(idle(&live));
         let oldest = Duration::from_secs(u64::from(
@@ -93,9 +107,12 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
             connection.graceful_shutdown();
         }
         active.set(active.get() + 1);
-        let (local, client, active) = (local.clone(), client.clone(), active.clone());
+        let (local, client) = (local.clone(), client.clone());
+        let (active, given_up) = (active.clone(), given_up.clone());
         spawn_local(async move {
-            exchange(&local, &client, request, respond).await;
+            if exchange(&local, &client, request, respond).await {
+                given_up.set(given_up.get() + 1);
+            }
             active.set(active.get() - 1);
         });
     }
@@ -107,7 +124,8 @@ fn render(request: &http::Request<RecvStream>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(request.method().as_str().as_bytes());
     bytes.push(b' ');
-    bytes.extend_from_slice(uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
+    // Only CONNECT has no path, and is refused as over HTTP/1.
+    bytes.extend_from_slice(uri.path_and_query().map_or("", |path| path.as_str()).as_bytes());
     bytes.extend_from_slice(b" HTTP/1.1\r\n");
     if let Some(authority) = uri.authority() {
         bytes.put(b"host", &[authority.as_str().as_bytes()]);
@@ -129,12 +147,13 @@ fn render(request: &http::Request<RecvStream>) -> Vec<u8> {
     bytes
 }
 
+/// Serves one request; whether the client gave it up.
 async fn exchange(
     local: &Rc<Local>,
     client: &Client,
     request: http::Request<RecvStream>,
     respond: SendResponse<Bytes>,
-) {
+) -> bool {
     let live = local.live();
     let limit = idle(&live);
     let timer = Timer::new(limit);
@@ -157,6 +176,7 @@ async fn exchange(
         }
     }
     log.finish(local, &live, client);
+    log.is_given_up()
 }
 
 async fn handle(

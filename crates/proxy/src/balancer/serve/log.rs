@@ -92,6 +92,11 @@ impl Log {
         self.arrived
     }
 
+    /// Whether the client did not wait for the answer.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.status.get() == 460
+    }
+
     /// What it says.
     pub(super) fn request(&self, local: &Local, live: &Live, client: &Client, request: &Request<'_>) {
         let attributes = &live.snapshot.balancer.attributes;

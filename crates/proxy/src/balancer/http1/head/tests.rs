@@ -164,6 +164,12 @@ fn requests_are_classified_as_aws_does() {
     verdict(&host("no colon"), Tier::Severe, Reason::BadHeader);
     verdict(&host(": b"), Tier::Ambiguous, Reason::EmptyHeader);
     verdict(&host("  \r\na: b"), Tier::Ambiguous, Reason::EmptyHeader);
+    verdict(
+        &host("Transfer-Encoding: identity\r\nContent-Length: 3"),
+        Tier::Ambiguous,
+        Reason::BothTeClPresent,
+    );
+    verdict("GET / HTTP/1.1\nHost: a", Tier::Acceptable, Reason::NonCrLfLineTermination);
     verdict(&host("a: \u{e9}"), Tier::Acceptable, Reason::NonCompliantHeader);
     verdict(&host("a(b: c"), Tier::Acceptable, Reason::NonCompliantHeader);
 }
