@@ -53,7 +53,8 @@ pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
 use balancers::access_log::Deliverer;
-use balancers::{Balancers, Secret};
+use balancers::metrics::Counting;
+use balancers::{Balancers, Secret, ServingNodes};
 use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
 use health::HealthChecks;
@@ -146,6 +147,7 @@ pub struct App {
     sockets: NodeSockets,
     authority: Arc<Authority>,
     access_logs: Deliverer,
+    counting: Counting,
     logs: Logs,
     objects: Objects,
     s3: S3Service,
@@ -233,7 +235,8 @@ impl App {
         Ok(())
     }
 
-    /// Waits until the network has realised the newest world and nothing is pending.
+    /// Waits until the network has realised the newest world and nothing is pending; then what load balancers have counted is
+    /// stored.
     pub async fn settled(&self) {
         let mut realised = self.realised.clone();
         // Changes that packets cannot tell do not wake the reconcile loop.
@@ -241,6 +244,7 @@ impl App {
         // The sender lives as long as the daemon.
         let _ =
             realised.wait_for(|realised| realised.settled == self.writer.newest().load().generation).await;
+        self.counting.now().await;
     }
 }
 
@@ -310,7 +314,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let sockets = NodeSockets::start().context("cannot start a thread")?;
     let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
         .context("cannot read the secret of load balancers' cookies")?;
-    let balancers = Balancers::new(sockets.clone(), secret, authority.certificate());
+    let (serving, gone) = ServingNodes::new();
+    let balancers = Balancers::new(sockets.clone(), secret, authority.certificate(), serving.clone());
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),
@@ -319,9 +324,11 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         runtime.handle(),
     )?;
     runtime.spawn(metrics::health_checks::count(metrics.clone(), writer.clone(), health.clone()));
-    runtime.spawn(balancers::metrics::count(metrics.clone(), balancers.serving()));
-    let access_logs = Deliverer::new(balancers.serving(), writer.clone(), objects.clone());
+    let counting = Counting::new(metrics.clone(), serving.clone());
+    runtime.spawn(counting.clone().run());
+    let access_logs = Deliverer::new(serving, objects.clone());
     runtime.spawn(access_logs.clone().run());
+    runtime.spawn(balancers::bury(gone, counting.clone(), access_logs.clone()));
     let target_health = TargetHealthChecks::start(sockets.clone(), writer.clone(), runtime.handle())?;
     let reconciler = Reconciler::start(
         keeper,
@@ -353,6 +360,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         sockets,
         authority,
         access_logs,
+        counting,
         logs,
         s3: objects.service(),
         objects,
@@ -421,7 +429,7 @@ async fn serve(
     if tokio::time::timeout(LAST_WRITE, app.access_logs.deliver()).await.is_err() {
         tracing::error!("the last access logs were not delivered");
     }
-    if tokio::time::timeout(LAST_WRITE, app.metrics.flush()).await.is_err() {
+    if tokio::time::timeout(LAST_WRITE, app.counting.now()).await.is_err() {
         tracing::error!("the last metrics were not stored");
     }
     Ok(how)

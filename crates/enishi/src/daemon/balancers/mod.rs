@@ -23,17 +23,19 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use enishi_fabric::balancer::Balancer;
+use enishi_fabric::balancer::{Balancer, Kind};
 use enishi_fabric::{NamespaceName, Program};
-use enishi_kernel::Backend;
+use enishi_kernel::{Backend, FlowReader};
 use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Mutex;
 
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
 use access_log::AccessLog;
 use connector::NodeConnector;
+use metrics::{NodeFlows, Seen};
 use nodes::ServingNode;
-pub use nodes::ServingNodes;
+pub use nodes::{ServingNodes, bury};
 pub use secret::Secret;
 
 /// Connections that may wait to be accepted at a listener.
@@ -60,14 +62,14 @@ struct Followed {
 }
 
 impl Balancers {
-    /// No load balancer yet. `authorities` (PEM) vouch for identity providers.
-    pub fn new(sockets: NodeSockets, secret: Secret, authorities: &str) -> Self {
+    /// No load balancer yet. `authorities` (PEM) vouch for identity providers; the nodes that serve are said to `serving`.
+    pub fn new(sockets: NodeSockets, secret: Secret, authorities: &str, serving: ServingNodes) -> Self {
         Balancers {
             sockets,
             secret,
             authorities: authorities.into(),
             workers: None,
-            serving: ServingNodes::default(),
+            serving,
             followed: BTreeMap::new(),
         }
     }
@@ -104,11 +106,6 @@ impl Balancers {
         self.publish();
     }
 
-    /// The nodes that serve, for what looks at them.
-    pub fn serving(&self) -> ServingNodes {
-        self.serving.clone()
-    }
-
     fn publish(&self) {
         let nodes = self.followed.values().flat_map(|followed| &followed.nodes);
         self.serving.publish(nodes.map(|(name, node)| (name.clone(), node.clone())).collect());
@@ -142,6 +139,7 @@ impl Balancers {
                 continue;
             }
             let serving = followed.nodes.entry(name.clone()).or_insert_with(|| {
+                let seen = Mutex::new(Seen::new(flows(balancer, name, backend)));
                 let log = Arc::new(AccessLog::new(balancer.kind));
                 let setup = Setup {
                     config: followed.config.clone(),
@@ -154,12 +152,25 @@ impl Balancers {
                     authorities: self.authorities.clone(),
                 };
                 let (config, engine) = (followed.config.clone(), engine::Node::start(workers, setup));
-                Arc::new(ServingNode { config, node: node.clone(), engine, log })
+                Arc::new(ServingNode { config, node: node.clone(), engine, log, seen })
             });
             errors.extend(listen(balancer, name, serving, backend));
         }
         errors
     }
+}
+
+/// The kernel's counters, where it forwards. Without them the rest is served all the same.
+fn flows(
+    balancer: &Balancer,
+    name: &NamespaceName,
+    backend: &mut Backend<KeptNamespaces>,
+) -> Option<NodeFlows> {
+    if balancer.kind != Kind::Network {
+        return None;
+    }
+    let begun = inside(name, backend, FlowReader::open).and_then(NodeFlows::begin);
+    begun.inspect_err(|error| tracing::warn!(%error, node = %name, "flows cannot be counted")).ok()
 }
 
 /// Listens at the load balancer's ports and at no others.

@@ -5,7 +5,7 @@
 //! | `GET /_enishi/health`, `GET /_localstack/health` | services and their state |
 //! | `POST /_enishi/reset`, `POST /_localstack/state/reset` | everything is gone, durably |
 //! | `GET /_enishi/status` | how the daemon is |
-//! | `GET /_enishi/settle` | as `status`, once nothing is pending any more |
+//! | `GET /_enishi/settle` | as `status`, once nothing is pending any more; what load balancers counted up to then is in CloudWatch |
 //! | `GET /_enishi/show?resource=` | resources, as text and as data |
 //! | `GET /_enishi/trace?from=&to=&traffic=` | a packet's way, as text and as data |
 //! | `GET /_enishi/dns?name=&type=&from=` | what a name is answered with, and why, as text and as data |

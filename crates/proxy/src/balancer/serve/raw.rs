@@ -44,6 +44,10 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     let counters = &group.state.counters;
     counters.add(local.worker.index, GroupMetric::RequestCount, 1);
     target.state.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    if client.tls.is_some() {
+        local.count(Metric::NewTlsConnections, 1);
+        local.count(Metric::ActiveTlsConnections, 1);
+    }
     let is_tls = matches!(group.config.protocol, TargetProtocol::Tls | TargetProtocol::Https);
     let connected = connect(&local, target.address, is_tls, false).await;
     let connected_at = Instant::now();
@@ -73,7 +77,11 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     target.state.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     local.count(Metric::RequestCount, 1);
     local.count(Metric::ProcessedBytes, moved.0 + moved.1);
-    if live.snapshot.balancer.attributes.access_logs && is_classic {
+    if client.tls.is_some() {
+        local.count(Metric::ActiveTlsConnections, u64::MAX);
+        local.count(Metric::TlsBytes, moved.0 + moved.1);
+    }
+    if live.snapshot.balancer.attributes.access_logs.is_some() && is_classic {
         let tls = client.tls.as_deref();
         let waited = u64::try_from((connected_at - began).as_micros()).ok();
         local.shared.records.record(&Record {
