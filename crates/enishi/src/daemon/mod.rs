@@ -54,7 +54,7 @@ pub use store::{DataDir, StoreError};
 
 use balancers::access_log::Deliverer;
 use balancers::metrics::Counting;
-use balancers::{Balancers, Secret, ServingNodes};
+use balancers::{Balancers, LoginKey, Secret, ServingNodes};
 use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
 use health::HealthChecks;
@@ -148,6 +148,7 @@ pub struct App {
     authority: Arc<Authority>,
     access_logs: Deliverer,
     counting: Counting,
+    login_key: balancers::PublicKey,
     logs: Logs,
     objects: Objects,
     s3: S3Service,
@@ -315,7 +316,18 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
         .context("cannot read the secret of load balancers' cookies")?;
     let (serving, gone) = ServingNodes::new();
-    let balancers = Balancers::new(sockets.clone(), secret, authority.certificate(), serving.clone());
+    let login_key = LoginKey::read_or_make(&data_dir.login_key_file())
+        .context("cannot read the key that load balancers sign with")?;
+    let login_key = Arc::new(login_key);
+    let means = balancers::Means {
+        sockets: sockets.clone(),
+        secret,
+        login_key: login_key.clone(),
+        authorities: authority.certificate().into(),
+        resolver: resolution.public(),
+        runtime: runtime.handle().clone(),
+    };
+    let balancers = Balancers::new(means, serving.clone());
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),
@@ -361,6 +373,7 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         authority,
         access_logs,
         counting,
+        login_key: login_key.public().clone(),
         logs,
         s3: objects.service(),
         objects,

@@ -13,6 +13,7 @@
 
 pub mod access_log;
 mod connector;
+mod login_key;
 pub mod metrics;
 mod nodes;
 mod secret;
@@ -28,11 +29,14 @@ use enishi_fabric::{NamespaceName, Program};
 use enishi_kernel::{Backend, FlowReader};
 use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use super::dns::PublicResolver;
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
 use access_log::AccessLog;
 use connector::NodeConnector;
+pub use login_key::{LoginKey, PublicKey};
 use metrics::{NodeFlows, Seen};
 use nodes::ServingNode;
 pub use nodes::{ServingNodes, bury};
@@ -41,16 +45,35 @@ pub use secret::Secret;
 /// Connections that may wait to be accepted at a listener.
 const BACKLOG: i32 = 4096;
 
+/// What engines need of the daemon.
+pub struct Means {
+    /// Makes connections to targets.
+    pub sockets: NodeSockets,
+    /// What cookies are encrypted with.
+    pub secret: Secret,
+    /// What signs what targets are told of users.
+    pub login_key: Arc<LoginKey>,
+    /// Who vouches for identity providers, PEM.
+    pub authorities: Arc<str>,
+    /// Finds identity providers.
+    pub resolver: PublicResolver,
+    /// Where names are looked up.
+    pub runtime: Handle,
+}
+
 /// The engines of all nodes.
 pub struct Balancers {
-    sockets: NodeSockets,
-    secret: Secret,
-    /// Who vouches for identity providers, PEM.
-    authorities: Arc<str>,
+    means: Means,
     /// Started with the first load balancer.
     workers: Option<Workers>,
     serving: ServingNodes,
     followed: BTreeMap<Arc<str>, Followed>,
+}
+
+impl Means {
+    fn connector(&self, node: &NamespaceName) -> NodeConnector {
+        NodeConnector::new(self.sockets.clone(), node.clone(), self.resolver.clone(), self.runtime.clone())
+    }
 }
 
 /// A load balancer as it was followed last.
@@ -62,16 +85,9 @@ struct Followed {
 }
 
 impl Balancers {
-    /// No load balancer yet. `authorities` (PEM) vouch for identity providers; the nodes that serve are said to `serving`.
-    pub fn new(sockets: NodeSockets, secret: Secret, authorities: &str, serving: ServingNodes) -> Self {
-        Balancers {
-            sockets,
-            secret,
-            authorities: authorities.into(),
-            workers: None,
-            serving,
-            followed: BTreeMap::new(),
-        }
+    /// No load balancer yet; the nodes that serve are said to `serving`.
+    pub fn new(means: Means, serving: ServingNodes) -> Self {
+        Balancers { means, workers: None, serving, followed: BTreeMap::new() }
     }
 
     /// Serves what the program says, and nothing else. Answers what failed.
@@ -125,6 +141,7 @@ impl Balancers {
             Ok(workers) => &*self.workers.insert(workers),
             Err(error) => return vec![error],
         };
+        let means = &self.means;
         let followed = self.followed.entry(balancer.arn.clone()).or_insert_with(|| Followed {
             config: Arc::new(ArcSwap::new(balancer.clone())),
             nodes: BTreeMap::new(),
@@ -145,11 +162,11 @@ impl Balancers {
                     config: followed.config.clone(),
                     zone: node.zone.clone(),
                     address: node.address,
-                    connector: Arc::new(NodeConnector::new(self.sockets.clone(), name.clone())),
+                    connector: Arc::new(means.connector(name)),
                     records: log.clone(),
-                    secret: self.secret.of(&balancer.arn),
-                    signer: None,
-                    authorities: self.authorities.clone(),
+                    secret: means.secret.of(&balancer.arn),
+                    signer: means.login_key.signer(&balancer.arn),
+                    authorities: means.authorities.clone(),
                 };
                 let (config, engine) = (followed.config.clone(), engine::Node::start(workers, setup));
                 Arc::new(ServingNode { config, node: node.clone(), engine, log, seen })

@@ -12,6 +12,7 @@
 //! | `GET /_enishi/zone?zone=` | a hosted zone as a zone file |
 //! | `POST /_enishi/zone?zone=&replace=` | the zone file in the body, into a hosted zone |
 //! | `GET /_enishi/ca` | the certificate of the local certificate authority |
+//! | `GET /_enishi/public-keys/KEY-ID` | the key by which targets know what load balancers tell them of users ([`super::public_keys`]) |
 //! | `GET /_enishi/target?name=` | the namespace that `enishi exec` enters |
 //! | `GET /_enishi/mail`, `?id=` | the registrar's mail: all, or one |
 //! | `POST /_enishi/mail/confirm?id=` | the link in a mail is followed |
