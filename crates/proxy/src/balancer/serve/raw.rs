@@ -42,6 +42,9 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     let patience = Patience { timer: &timer, limit };
     let Some((group, target)) = chosen else { return client_io.abandon() };
     let counters = &group.state.counters;
+    // A Network Load Balancer lets connections go on, unless `deregistration_delay.connection_termination.enabled`.
+    let ends = is_classic || group.config.terminate_on_deregistration;
+    let ends_with = ends.then_some(&*target.state);
     counters.add(local.worker.index, GroupMetric::RequestCount, 1);
     target.state.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     if client.tls.is_some() {
@@ -70,7 +73,8 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
             if is_told {
                 let buffer = || Buffer::new(local.worker.buffers.clone());
                 let (mut up, mut down) = (buffer(), buffer());
-                moved = tunnel::tunnel((&client_io, &mut up), (&target_io, &mut down), patience).await;
+                let (client, target) = ((&client_io, &mut up), (&target_io, &mut down));
+                moved = tunnel::tunnel(client, target, patience, ends_with).await;
             }
         }
     }
