@@ -9,6 +9,7 @@ use harness::site::Site;
 use serde_json::{Value, json};
 
 /// A load balancer's metrics.
+#[derive(Clone)]
 struct Metrics<'a> {
     site: &'a Site,
     namespace: &'static str,
@@ -83,7 +84,12 @@ fn requests_through_an_application_load_balancer() {
     assert_eq!(zones.iter().sum::<f64>(), 5.0, "{zones:?}");
     assert!(metrics.sum("ProcessedBytes") > 5.0 * 100.0);
     assert_eq!(metrics.sum("RuleEvaluations"), 0.0, "the default rule is not counted");
+    assert_eq!(metrics.sum("HTTPCode_Target_2XX_Count"), 5.0);
+    assert_eq!(metrics.total("TargetResponseTime", "SampleCount"), 5.0);
+    let alone = Metrics { dimensions: vec![("TargetGroup", group_id(&group).to_owned())], ..metrics.clone() };
+    assert_eq!(alone.sum("RequestCountPerTarget"), 5.0, "one target is healthy");
     let group = metrics.with("TargetGroup", group_id(&group));
+    assert_eq!(group.sum("RequestCountPerTarget"), 5.0);
     assert_eq!(group.sum("HTTPCode_Target_2XX_Count"), 5.0);
     assert_eq!(group.sum("RequestCount"), 5.0);
     assert_eq!(group.total("TargetResponseTime", "SampleCount"), 5.0);

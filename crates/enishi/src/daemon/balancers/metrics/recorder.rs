@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use enishi_cloud::cloudwatch::metric::Summary;
-use enishi_fabric::balancer::{Balancer, Kind, TargetGroup};
+use enishi_fabric::balancer::{Balancer, Kind, Target, TargetGroup};
 use enishi_proxy::balancer::counters::{GroupMetric, Metric, ResponseTimes};
 use enishi_proxy::balancer::snapshot::GroupState;
 use enishi_state::{AccountId, Region, Scope};
@@ -142,13 +142,47 @@ impl<'a> Recorder<'a> {
             let added = now.wrapping_sub(*last);
             *last = now;
             if let Some(name) = self.group_name(metric).filter(|_| added > 0) {
-                self.count(name, Some(&group.id), added);
+                self.of_group(name, group, "Count", &summary(added), metric != GroupMetric::RequestCount);
+                if metric == GroupMetric::RequestCount {
+                    self.per_target(group, added);
+                }
             }
         }
-        self.response_times(&group.id, state.counters.response_times(), seen);
+        self.response_times(group, state.counters.response_times(), seen);
     }
 
-    fn response_times(&self, group: &str, now: ResponseTimes, seen: &mut SeenGroup) {
+    /// What a target group counted counts for the load balancer as well, unless that counts it itself.
+    fn of_group(&self, name: &str, group: &TargetGroup, unit: &str, summary: &Summary, also_whole: bool) {
+        self.record(name, Some(&group.id), unit, summary);
+        // A Classic Load Balancer has no groups that could be named.
+        if also_whole && self.balancer.kind != Kind::Classic {
+            self.record(name, None, unit, summary);
+        }
+    }
+
+    /// "This count uses the total number of requests received by the target group, divided by the number of healthy targets in the
+    /// target group. If there are no healthy targets in the target group, it is divided by the total number of registered targets."
+    // There are fewer than 2^53 of both.
+    #[allow(clippy::cast_precision_loss)]
+    fn per_target(&self, group: &TargetGroup, requests: u64) {
+        let count =
+            |counts: fn(&Target) -> bool| group.targets.iter().filter(|target| counts(target)).count();
+        let (healthy, registered) = (count(Target::is_healthy), count(Target::is_registered));
+        let targets = if healthy > 0 { healthy } else { registered };
+        if targets == 0 {
+            return;
+        }
+        let summary = Summary::of(requests as f64 / targets as f64);
+        let name = "RequestCountPerTarget";
+        self.record(name, Some(&group.id), "Count", &summary);
+        // Alone among all, it has dimensions without the load balancer.
+        let mut dimensions = vec![("TargetGroup", &*group.id)];
+        self.put(name, &dimensions, "Count", &summary);
+        dimensions.push(("AvailabilityZone", self.zone));
+        self.put(name, &dimensions, "Count", &summary);
+    }
+
+    fn response_times(&self, group: &TargetGroup, now: ResponseTimes, seen: &mut SeenGroup) {
         let added = match &seen.times {
             Some(last) => now.since(last),
             None => now.since(&ResponseTimes::default()),
@@ -156,7 +190,7 @@ impl<'a> Recorder<'a> {
         let name = if self.balancer.kind == Kind::Classic { "Latency" } else { "TargetResponseTime" };
         for (seconds, times) in added {
             #[allow(clippy::cast_precision_loss)]
-            self.record(name, Some(group), "Seconds", &Summary::of_many(seconds, times as f64));
+            self.of_group(name, group, "Seconds", &Summary::of_many(seconds, times as f64), true);
         }
         seen.times = Some(now);
     }
