@@ -51,11 +51,21 @@ impl FlowReader {
         Ok(FlowReader { netfilter: Socket::open(SockProtocol::NetlinkNetFilter, 0)? })
     }
 
-    /// Reads what was counted. It takes as long as there are flows.
+    /// Reads what was counted, and how many flows there are. It takes the longer the more there are.
     ///
     /// # Errors
     /// The kernel does not answer.
     pub fn read(&mut self) -> io::Result<FlowCounters> {
+        let mut read = self.read_without_active()?;
+        (read.tcp.active, read.udp.active) = conntrack::redirected(&mut self.netfilter)?;
+        Ok(read)
+    }
+
+    /// Reads what was counted, at once.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn read_without_active(&mut self) -> io::Result<FlowCounters> {
         let mut read = FlowCounters::default();
         let mut counts = Count::ALL.into_iter();
         for (chain, packets, bytes) in nftables::dump_counters(&mut self.netfilter)? {
@@ -65,7 +75,6 @@ impl FlowReader {
                 _ => {}
             }
         }
-        (read.tcp.active, read.udp.active) = conntrack::redirected(&mut self.netfilter)?;
         Ok(read)
     }
 }

@@ -23,7 +23,7 @@ impl NodeFlows {
     /// # Errors
     /// The kernel does not answer.
     pub fn begin(mut reader: FlowReader) -> std::io::Result<Self> {
-        let last = reader.read()?;
+        let last = reader.read_without_active()?;
         Ok(NodeFlows { reader: Some(reader), last })
     }
 
