@@ -24,6 +24,7 @@
 
 mod backend;
 pub mod delta;
+mod flows;
 mod live;
 mod lower;
 mod namespaces;
@@ -36,5 +37,6 @@ mod transaction;
 mod watch;
 
 pub use backend::{Backend, Failure, Report};
+pub use flows::{FlowCounters, FlowReader, Flows};
 pub use live::ApplyError;
 pub use namespaces::{Namespaces, PrivateNamespaces, Visitor};

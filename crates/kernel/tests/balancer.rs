@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enishi_fabric::NamespaceName;
+use enishi_kernel::{FlowCounters, FlowReader};
 use lab::{Lab, World, balanced};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 const THREE: &str = "10.0.2.11:7,10.0.2.12:7,10.0.2.13:7";
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -165,6 +166,44 @@ fn a_hidden_client_and_a_target_that_is_its_own_client() {
         exchange(&mut client, &mut server, b"hello");
         exchange(&mut server, &mut client, b"hello yourself");
     }
+}
+
+/// Counters see flows, not packets that only look like them, and outlive changes of targets.
+#[test]
+fn flows_are_counted() {
+    let at = |targets: &str| {
+        balanced().with(&format!("listener nlb-1 tcp/80 {targets}:80\n listener nlb-1 udp/7 {targets}:7"))
+    };
+    let mut lab = Lab::new(&at("10.0.2.11"));
+    let mut reader = lab.inside("nlb-1", FlowReader::open).unwrap();
+    assert_eq!(reader.read().unwrap(), FlowCounters::default());
+    let (one, two) = (lab.listen("i-1", 80), lab.listen("i-2", 80));
+    let mut client = lab.connect("internet", "198.18.0.20:80").unwrap();
+    let (mut server, _) = accept(&one);
+    exchange(&mut client, &mut server, &[7; 1000]);
+    for port in 42_000..42_003 {
+        assert!(lab.probe(&format!("internet:{port} -> 198.18.0.20 udp/7")).is_some());
+    }
+    let read = reader.read().unwrap();
+    assert_eq!((read.tcp.new, read.tcp.active, read.udp.new, read.udp.active), (1, 1, 3, 3));
+    assert!(read.tcp.packets >= 4 && (1000..3000).contains(&read.tcp.bytes), "{read:?}");
+    assert_eq!((read.udp.packets, read.udp.bytes), (6, 6 * (20 + 8 + 5)), "probes and replies of five bytes");
+
+    lab.change(&at("10.0.2.12"));
+    let other = lab.connect("internet", "198.18.0.20:80").unwrap();
+    let (server_of_other, _) = accept(&two);
+    for stream in [&client, &server_of_other] {
+        SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    drop((client, server_of_other));
+    // Who hears of the resets has them after the node has.
+    assert!(is_reset(&mut server) && (&other).read(&mut [0; 8]).is_err());
+    let read = reader.read().unwrap();
+    assert_eq!((read.tcp.new, read.tcp.active), (2, 0));
+    assert_eq!((read.client_resets, read.target_resets, read.own_resets), (1, 1, 0));
+    lab.change(&balanced().with("listener nlb-1 tcp/80 -"));
+    assert!(lab.connect("internet", "198.18.0.20:80").is_err());
+    assert_eq!(reader.read().unwrap().own_resets, 1, "nobody is there to be asked");
 }
 
 /// A target's datagram that is too large for the way to the client is reported to the target, through the load balancer.

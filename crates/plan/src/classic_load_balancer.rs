@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use enishi_fabric::balancer::{
-    self as program, Action, Algorithm, AlpnPolicy, Attributes, Balancer, DesyncMitigation, Forward, Health,
-    HealthPort, HealthProtocol, Kind, ListenerAttributes, Matcher, MutualAuthentication, ProxyProtocol, Rule,
-    Stickiness, Target, TargetGroup, TargetProtocol, TargetVersion, Tls, UnhealthyConnections,
+    self as program, AccessLogs, Action, Algorithm, AlpnPolicy, Attributes, Balancer, DesyncMitigation,
+    Forward, Health, HealthPort, HealthProtocol, Kind, ListenerAttributes, Matcher, MutualAuthentication,
+    ProxyProtocol, Rule, Stickiness, Target, TargetGroup, TargetProtocol, TargetVersion, Tls,
+    UnhealthyConnections,
 };
 use enishi_state::World;
 use enishi_state::ec2::{InstanceId, NetworkInterface};
@@ -248,7 +249,10 @@ fn attributes(row: &LoadBalancer) -> Attributes {
             _ => DesyncMitigation::Defensive,
         },
         http2: false,
-        access_logs: row.attributes.access_log,
+        access_logs: row.attributes.access_log.then(|| AccessLogs {
+            bucket: row.attributes.access_log_bucket.as_str().into(),
+            prefix: row.attributes.access_log_prefix.as_str().into(),
+        }),
         ..Attributes::default()
     }
 }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use enishi_fabric::balancer::{self, Attributes, Balancer, DesyncMitigation, ForwardedFor, Kind, Node};
+use enishi_fabric::balancer::{
+    self, AccessLogs, Attributes, Balancer, DesyncMitigation, ForwardedFor, Kind, Node,
+};
 use enishi_fabric::program::{Host, NamespaceProgram, Role};
 use enishi_fabric::{NamespaceName, Origin};
 use enishi_state::ec2::NetworkInterface;
@@ -154,6 +156,9 @@ fn attributes(row: &LoadBalancer) -> Attributes {
             _ => ForwardedFor::Append,
         },
         http2: on("routing.http2.enabled"),
-        access_logs: on("access_logs.s3.enabled"),
+        access_logs: on("access_logs.s3.enabled").then(|| AccessLogs {
+            bucket: text("access_logs.s3.bucket").into(),
+            prefix: text("access_logs.s3.prefix").into(),
+        }),
     }
 }

@@ -206,7 +206,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("listening at {}:{port}", listen.ip());
     std::io::stdin().read_to_end(&mut Vec::new())?;
     for metric in Metric::ALL {
-        println!("{}: {}", metric.name(), node.counters().get(metric));
+        println!("{metric:?}: {}", node.counters().get(metric));
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod dns;
 mod endpoint;
 mod health;
 mod journal;
+mod later;
 mod logs;
 mod metadata;
 mod metrics;
@@ -53,11 +54,13 @@ pub use endpoint::names::Target;
 pub use store::{DataDir, StoreError};
 
 use balancers::access_log::Deliverer;
-use balancers::{Balancers, Secret};
+use balancers::metrics::Counting;
+use balancers::{Balancers, LoginKey, Secret, ServingNodes};
 use certificates::{Authority, Certificates};
 use dns::{NameServers, Resolution};
 use health::HealthChecks;
 use journal::{Journal, Progress};
+use later::Later;
 use logs::Logs;
 use metrics::Metrics;
 use reconcile::{Mailbox, NodeSockets, Realised, Reconciler, Services};
@@ -146,6 +149,8 @@ pub struct App {
     sockets: NodeSockets,
     authority: Arc<Authority>,
     access_logs: Deliverer,
+    counting: Counting,
+    login_key: Arc<Later<LoginKey>>,
     logs: Logs,
     objects: Objects,
     s3: S3Service,
@@ -233,7 +238,8 @@ impl App {
         Ok(())
     }
 
-    /// Waits until the network has realised the newest world and nothing is pending.
+    /// Waits until the network has realised the newest world and nothing is pending; then what load balancers have counted is
+    /// stored.
     pub async fn settled(&self) {
         let mut realised = self.realised.clone();
         // Changes that packets cannot tell do not wake the reconcile loop.
@@ -241,6 +247,7 @@ impl App {
         // The sender lives as long as the daemon.
         let _ =
             realised.wait_for(|realised| realised.settled == self.writer.newest().load().generation).await;
+        self.counting.now().await;
     }
 }
 
@@ -310,7 +317,19 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let sockets = NodeSockets::start().context("cannot start a thread")?;
     let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
         .context("cannot read the secret of load balancers' cookies")?;
-    let balancers = Balancers::new(sockets.clone(), secret, authority.clone());
+    let (serving, gone) = ServingNodes::new();
+    let login_key = LoginKey::open(&data_dir.login_key_file())
+        .context("cannot read the key that load balancers sign with")?;
+    let login_key = Arc::new(login_key);
+    let means = balancers::Means {
+        sockets: sockets.clone(),
+        secret,
+        login_key: login_key.clone(),
+        authority: authority.clone(),
+        resolver: resolution.public(),
+        runtime: runtime.handle().clone(),
+    };
+    let balancers = Balancers::new(means, serving.clone());
     let health = HealthChecks::start(
         &world,
         name_servers.store().clone(),
@@ -319,9 +338,11 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         runtime.handle(),
     )?;
     runtime.spawn(metrics::health_checks::count(metrics.clone(), writer.clone(), health.clone()));
-    runtime.spawn(balancers::metrics::count(metrics.clone(), balancers.serving()));
-    let access_logs = Deliverer::new(balancers.serving(), writer.clone(), objects.clone());
+    let counting = Counting::new(metrics.clone(), serving.clone());
+    runtime.spawn(counting.clone().run());
+    let access_logs = Deliverer::new(serving, objects.clone());
     runtime.spawn(access_logs.clone().run());
+    runtime.spawn(balancers::bury(gone, counting.clone(), access_logs.clone()));
     let target_health = TargetHealthChecks::start(sockets.clone(), writer.clone(), runtime.handle())?;
     let reconciler = Reconciler::start(
         keeper,
@@ -353,6 +374,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
         sockets,
         authority,
         access_logs,
+        counting,
+        login_key,
         logs,
         s3: objects.service(),
         objects,
@@ -421,7 +444,7 @@ async fn serve(
     if tokio::time::timeout(LAST_WRITE, app.access_logs.deliver()).await.is_err() {
         tracing::error!("the last access logs were not delivered");
     }
-    if tokio::time::timeout(LAST_WRITE, app.metrics.flush()).await.is_err() {
+    if tokio::time::timeout(LAST_WRITE, app.counting.now()).await.is_err() {
         tracing::error!("the last metrics were not stored");
     }
     Ok(how)

@@ -147,6 +147,11 @@ impl DataDir {
         self.path.join("balancers.key")
     }
 
+    /// The file of what load balancers sign with.
+    pub fn login_key_file(&self) -> PathBuf {
+        self.path.join("logins.key")
+    }
+
     /// The file of the log events.
     pub fn log_event_file(&self) -> PathBuf {
         self.path.join("logs.redb")

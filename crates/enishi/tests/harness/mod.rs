@@ -3,6 +3,7 @@
 
 pub mod health;
 pub mod lab;
+pub mod site;
 pub mod zone;
 
 use std::collections::BTreeSet;

@@ -105,8 +105,18 @@ pub struct Attributes {
     pub forwarded_for: ForwardedFor,
     /// `routing.http2.enabled`.
     pub http2: bool,
-    /// Whether requests are logged, so that a sink wants their records.
-    pub access_logs: bool,
+    /// Where requests are logged, if they are: then a sink wants their records.
+    pub access_logs: Option<AccessLogs>,
+}
+
+/// Where access logs go: `access_logs.s3.bucket`, `access_logs.s3.prefix`.
+/// [Access logs](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLogs {
+    /// The bucket.
+    pub bucket: Arc<str>,
+    /// What keys begin with; may be empty.
+    pub prefix: Arc<str>,
 }
 
 impl Default for Attributes {
@@ -122,7 +132,7 @@ impl Default for Attributes {
             forwarded_client_port: false,
             forwarded_for: ForwardedFor::Append,
             http2: true,
-            access_logs: false,
+            access_logs: None,
         }
     }
 }

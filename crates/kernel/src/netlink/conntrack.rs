@@ -1,4 +1,4 @@
-//! The connection tracking family (`linux/netfilter/nfnetlink_conntrack.h`): forgetting connections.
+//! The connection tracking family (`linux/netfilter/nfnetlink_conntrack.h`): forgetting and counting connections.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -16,6 +16,12 @@ const HEADER: [u8; FIXED] = [2, 0, 0, 0];
 
 const ORIGINAL: u16 = 1;
 const REPLY: u16 = 2;
+const STATE: u16 = 4;
+const STATE_TCP: u16 = 1;
+const TCP_STATE: u16 = 1;
+/// `TCP_CONNTRACK_SYN_SENT`, and with `SYN_RECV` between them `TCP_CONNTRACK_ESTABLISHED`.
+const SYN_SENT: u8 = 1;
+const ESTABLISHED: u8 = 3;
 const MARK: u16 = 8;
 const IDENTITY: u16 = 12;
 const ZONE: u16 = 18;
@@ -34,6 +40,33 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
+
+/// Counts flows whose destination was translated: those of TCP that began and did not end, and those of UDP.
+pub(crate) fn redirected(socket: &mut Socket) -> io::Result<(u64, u64)> {
+    let request = Message::new(GET, 0).fixed(&HEADER);
+    socket.dump(
+        request,
+        || (0, 0),
+        |(tcp, udp), entry| {
+            let attributes = entry.attributes(FIXED);
+            let tuple = |kind| attributes.find_kind(kind).and_then(|bytes| parse_tuple(Attributes(bytes)));
+            let (Some(original), Some(reply)) = (tuple(ORIGINAL), tuple(REPLY)) else { return };
+            let is_redirected = original.destination != reply.source
+                || original.transport.destination_port() != reply.transport.source_port();
+            match original.transport {
+                Transport::Tcp(..) if is_redirected && is_open(attributes) => *tcp += 1,
+                Transport::Udp(..) if is_redirected => *udp += 1,
+                _ => {}
+            }
+        },
+    )
+}
+
+/// Whether a TCP connection is being made or there.
+fn is_open(entry: Attributes<'_>) -> bool {
+    let state = || Attributes(Attributes(entry.find_kind(STATE)?).find_kind(STATE_TCP)?).find_kind(TCP_STATE);
+    matches!(state(), Some([SYN_SENT..=ESTABLISHED, ..]))
+}
 
 /// Forgets every connection for which `ends` says so of its original tuple, its reply tuple and its mark. Returns how many.
 pub(crate) fn forget(socket: &mut Socket, ends: impl Fn(Packet, Packet, u32) -> bool) -> io::Result<usize> {

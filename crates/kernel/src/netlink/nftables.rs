@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use nix::errno::Errno;
 
 pub(crate) use self::dump::{
-    dump_chains, dump_elements, dump_rules, dump_sets, dump_table, same_shape_in_kernel,
+    dump_chains, dump_counters, dump_elements, dump_rules, dump_sets, dump_table, same_shape_in_kernel,
 };
 use super::message::{
     ACK, APPEND, CREATE, ECHO, ERROR, EXCLUSIVE, Message, Received, net_number, net_number64, string,
@@ -63,6 +63,10 @@ const RULE_TABLE: u16 = 1;
 const RULE_CHAIN: u16 = 2;
 const RULE_HANDLE: u16 = 3;
 const RULE_EXPRESSIONS: u16 = 4;
+const EXPRESSION_NAME: u16 = 1;
+const EXPRESSION_DATA: u16 = 2;
+const COUNTER_BYTES: u16 = 1;
+const COUNTER_PACKETS: u16 = 2;
 const RULE_POSITION: u16 = 6;
 const RULE_USERDATA: u16 = 7;
 const SET_TABLE: u16 = 1;

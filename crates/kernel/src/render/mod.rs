@@ -6,7 +6,7 @@
 mod host;
 mod internet;
 mod nat_gateway;
-mod network_balancer;
+pub(crate) mod network_balancer;
 mod router;
 
 use std::net::Ipv4Addr;

@@ -8,6 +8,7 @@
 //! | `tcp-80`, … | | the choice: a map from index to target, asked with a hash |
 //! | `input` | input 0 | for processes: listeners that are local, and what answers a process |
 //! | `forward` | forward 0 | what was redirected, in both directions |
+//! | `counts` | forward 10 | counts what goes on, for [`crate::FlowReader`] |
 //! | `source` | postrouting 100, nat | the node's own address as the source, where clients are not to be seen |
 //!
 //! A change of targets changes elements of one map and the number in one rule. Connections that are under way are not looked
@@ -38,8 +39,33 @@ const SPOKEN: u32 = 2;
 /// The table that delivers every address to the node's processes, and the policy rule that leads to it.
 const LOCAL_TABLE: u32 = 300;
 const LOCAL_PRIORITY: u32 = 300;
+const REQUEST: u8 = 0;
 const REPLY: u8 = 1;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
+const RST: u32 = 4;
+
+/// The chain that counts what goes on.
+pub(crate) const COUNTS: &str = "counts";
+/// The chains whose rules count the resets that the node itself sends, and nothing else.
+pub(crate) const FORWARD: &str = "forward";
+pub(crate) const INPUT: &str = "input";
+
+/// What the rules of [`COUNTS`] count, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    NewTcp,
+    NewUdp,
+    ClientResets,
+    TargetResets,
+    Tcp,
+    Udp,
+}
+
+impl Count {
+    pub(crate) const ALL: [Count; 6] =
+        [Count::NewTcp, Count::NewUdp, Count::ClientResets, Count::TargetResets, Count::Tcp, Count::Udp];
+}
 
 pub(super) fn render(program: &NamespaceProgram, balancer: &NetworkBalancer, state: &mut Network) {
     let device = &balancer.device;
@@ -178,10 +204,10 @@ impl Builder<'_> {
         let rules = vec![
             self.rule([state(Field::ESTABLISHED | Field::RELATED), accept()]),
             self.rule([own.clone(), local, accept()]),
-            self.rule([state(Field::INVALID), tcp(), reset()]),
-            self.rule([own, tcp(), targetless, reset()]),
+            self.rule([state(Field::INVALID), tcp(), Clause::Count, reset()]),
+            self.rule([own, tcp(), targetless, Clause::Count, reset()]),
         ];
-        self.base("input", Hook::Input, ChainKind::Filter, 0, false, rules);
+        self.base(INPUT, Hook::Input, ChainKind::Filter, 0, false, rules);
         if !balancer.transparent {
             return;
         }
@@ -206,13 +232,31 @@ impl Builder<'_> {
         let rules = vec![
             self.rule([state(Field::ESTABLISHED | Field::RELATED), accept()]),
             self.rule([state(Field::NEW), redirected, accept()]),
-            self.rule([state(Field::INVALID), tcp, Clause::Reject(RejectWith::TcpReset)]),
+            self.rule([state(Field::INVALID), tcp, Clause::Count, Clause::Reject(RejectWith::TcpReset)]),
         ];
-        self.base("forward", Hook::Forward, ChainKind::Filter, 0, false, rules);
+        self.base(FORWARD, Hook::Forward, ChainKind::Filter, 0, false, rules);
+        self.base(COUNTS, Hook::Forward, ChainKind::Filter, 10, true, self.counts());
         let Some(own) = self.balancer.device.addresses.first() else { return };
         let source = Clause::SourceNat(NatAddress::Fixed(*own), PortRange::new(1024, u16::MAX).ok());
         let rule = self.rule([Clause::AnyBit(Field::TrackMark, HIDDEN), source]);
         self.base("source", Hook::Postrouting, ChainKind::Nat, 100, true, vec![rule]);
+    }
+
+    /// What is counted of what goes on, in the order of [`Count`]. Nothing in these rules ever changes, or they would begin anew.
+    fn counts(&self) -> Vec<Rule> {
+        let of = |protocol| Clause::Is(Field::Protocol, Value::Protocol(protocol));
+        let begins = || Clause::Masked(Field::TrackStatus, Field::CONFIRMED, 0);
+        let from = |direction| Clause::Is(Field::TrackDirection, Value::Byte(direction));
+        let resets = || Clause::AnyBit(Field::TcpFlags, RST);
+        let count = |count| match count {
+            Count::NewTcp => vec![begins(), of(TCP), Clause::Count],
+            Count::NewUdp => vec![begins(), of(UDP), Clause::Count],
+            Count::ClientResets => vec![of(TCP), resets(), from(REQUEST), Clause::Count],
+            Count::TargetResets => vec![of(TCP), resets(), from(REPLY), Clause::Count],
+            Count::Tcp => vec![of(TCP), Clause::Count],
+            Count::Udp => vec![of(UDP), Clause::Count],
+        };
+        Count::ALL.map(|what| self.rule(count(what))).into()
     }
 
     fn rule(&self, clauses: impl Into<Vec<Clause>>) -> Rule {

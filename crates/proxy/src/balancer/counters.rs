@@ -37,11 +37,21 @@ pub enum Metric {
     ElbAuthSuccess,
     ElbAuthFailure,
     ElbAuthError,
+    /// Rules that were looked at beyond the ten that are free with each request. No metric of CloudWatch: like all that follow.
+    ChargedRuleEvaluations,
+    /// Connections to TLS listeners of Network Load Balancers; the others of their connections in user space are TCP's.
+    NewTlsConnections,
+    /// A gauge.
+    ActiveTlsConnections,
+    TlsBytes,
 }
+
+/// "We add … 10 free rule evaluations per request" ([pricing](https://aws.amazon.com/elasticloadbalancing/pricing/)).
+const FREE_RULES: u64 = 10;
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Metric; 23] = [
+    pub const ALL: [Metric; 27] = [
         Metric::RequestCount,
         Metric::GrpcRequestCount,
         Metric::ActiveConnectionCount,
@@ -65,11 +75,15 @@ impl Metric {
         Metric::ElbAuthSuccess,
         Metric::ElbAuthFailure,
         Metric::ElbAuthError,
+        Metric::ChargedRuleEvaluations,
+        Metric::NewTlsConnections,
+        Metric::ActiveTlsConnections,
+        Metric::TlsBytes,
     ];
 
-    /// CloudWatch's name.
-    pub fn name(self) -> &'static str {
-        match self {
+    /// CloudWatch's name, if it has one.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
             Metric::RequestCount => "RequestCount",
             Metric::GrpcRequestCount => "GrpcRequestCount",
             Metric::ActiveConnectionCount => "ActiveConnectionCount",
@@ -95,7 +109,11 @@ impl Metric {
             Metric::ElbAuthSuccess => "ELBAuthSuccess",
             Metric::ElbAuthFailure => "ELBAuthFailure",
             Metric::ElbAuthError => "ELBAuthError",
-        }
+            Metric::ChargedRuleEvaluations
+            | Metric::NewTlsConnections
+            | Metric::ActiveTlsConnections
+            | Metric::TlsBytes => return None,
+        })
     }
 }
 
@@ -174,6 +192,13 @@ impl Counters {
         if let Some(shard) = self.shards.get(worker) {
             add(&shard.0[metric as usize], count);
         }
+    }
+
+    /// A request matched the rule of that index. "The default rule is not counted."
+    pub(super) fn matched(&self, worker: usize, rule: usize, rules: usize) {
+        let looked_at = (rule + 1).min(rules.saturating_sub(1)) as u64;
+        self.add(worker, Metric::RuleEvaluations, looked_at);
+        self.add(worker, Metric::ChargedRuleEvaluations, looked_at.saturating_sub(FREE_RULES));
     }
 
     /// What an answer of the load balancer's own counts as.
@@ -308,6 +333,19 @@ mod tests {
         let read = |metric| counters.get(metric);
         assert_eq!((read(Metric::RequestCount), read(Metric::HttpCodeElb5xxCount)), (5, 1));
         assert_eq!((read(Metric::HttpCodeElb502Count), read(Metric::HttpCodeElb503Count)), (1, 0));
+    }
+
+    #[test]
+    fn the_default_rule_and_ten_others_are_free() {
+        let counters = Counters::new(1);
+        for (rule, rules) in [(0, 1), (0, 13), (10, 13), (12, 13)] {
+            counters.matched(0, rule, rules);
+        }
+        let read = |metric| counters.get(metric);
+        assert_eq!(
+            (read(Metric::RuleEvaluations), read(Metric::ChargedRuleEvaluations)),
+            (1 + 11 + 12, 1 + 2)
+        );
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddrV4;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use enishi_fabric::balancer::{
     Action, Balancer, FixedResponse, Health, Listener, Redirect, Rule, TargetGroup,
@@ -115,12 +116,48 @@ pub struct GroupState {
 }
 
 /// What is remembered of a target in a group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TargetState {
     /// Requests that are not answered yet.
     pub in_flight: AtomicU32,
-    /// Whether it is gone: it was deregistered and its time to finish is over.
-    pub is_gone: AtomicBool,
+    /// When it is gone, in milliseconds since [`BEGAN`].
+    gone_at: AtomicU64,
+}
+
+/// A target that is there.
+const NEVER: u64 = u64::MAX;
+
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now() -> u64 {
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(NEVER - 1)
+}
+
+impl Default for TargetState {
+    fn default() -> Self {
+        TargetState { in_flight: AtomicU32::new(0), gone_at: AtomicU64::new(NEVER) }
+    }
+}
+
+impl TargetState {
+    /// Whether it is gone: it was deregistered, or nothing leads to it any more, and its time to finish is over.
+    #[inline]
+    pub fn is_gone(&self) -> bool {
+        match self.gone_at.load(Ordering::Relaxed) {
+            NEVER => false,
+            at => now() >= at,
+        }
+    }
+
+    fn stay(&self) {
+        self.gone_at.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// It has so much time left, or less if it had less.
+    fn leave(&self, after: Duration) {
+        let at = now().saturating_add(u64::try_from(after.as_millis()).unwrap_or(NEVER)).min(NEVER - 1);
+        self.gone_at.fetch_min(at, Ordering::Relaxed);
+    }
 }
 
 /// What outlives snapshots.
@@ -135,7 +172,14 @@ pub struct States {
 #[derive(Debug, Default)]
 struct Known {
     groups: HashMap<Arc<str>, Arc<GroupState>>,
-    targets: HashMap<(Arc<str>, SocketAddrV4), Arc<TargetState>>,
+    targets: HashMap<(Arc<str>, SocketAddrV4), KnownTarget>,
+}
+
+#[derive(Debug, Default)]
+struct KnownTarget {
+    state: Arc<TargetState>,
+    /// The deregistration delay of its group, as it was the last time.
+    delay: Duration,
 }
 
 impl States {
@@ -166,10 +210,15 @@ impl States {
             .values()
             .flat_map(|group: &Arc<Group>| group.targets.iter().map(|target| Arc::as_ptr(&target.state)))
             .collect();
-        known.targets.retain(|_, state| {
-            let is_used = used.contains(&Arc::as_ptr(state));
-            state.is_gone.store(!is_used, Ordering::Relaxed);
-            is_used
+        // A target that leaves its group was draining, and its delay is over; or it is down. One whose group leaves, because no rule
+        // names it any more, begins to drain now.
+        known.targets.retain(|(group, _), target| {
+            if used.contains(&Arc::as_ptr(&target.state)) {
+                return true;
+            }
+            let is_over = balancer.target_groups.contains_key(group);
+            target.state.leave(if is_over { Duration::ZERO } else { target.delay });
+            !target.state.is_gone()
         });
         known.groups.retain(|arn, _| balancer.target_groups.contains_key(arn));
         let listener = |listener: &Arc<Listener>| {
@@ -194,7 +243,10 @@ impl States {
             .iter()
             .map(|target| {
                 let address = SocketAddrV4::new(target.address, target.port);
-                let state = known.targets.entry((config.arn.clone(), address)).or_default().clone();
+                let known = known.targets.entry((config.arn.clone(), address)).or_default();
+                known.delay = Duration::from_secs(u64::from(config.deregistration_delay_seconds));
+                let state = known.state.clone();
+                state.stay();
                 let key = key(&config.arn, &target.id, target.port);
                 TargetPlan { address, key, since: target.since, is_usable: false, state }
             })

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use enishi_fabric::balancer::{
-    Action, Algorithm, Attributes, Balancer, Forward, Health, HealthCheck, HealthPort, HealthProtocol, Kind,
-    Listener, ListenerAttributes, ListenerProtocol, Matcher, Rule, Target, TargetGroup, TargetProtocol,
-    TargetVersion, UnhealthyConnections,
+    AccessLogs, Action, Algorithm, Attributes, Balancer, Forward, Health, HealthCheck, HealthPort,
+    HealthProtocol, Kind, Listener, ListenerAttributes, ListenerProtocol, Matcher, Rule, Target, TargetGroup,
+    TargetProtocol, TargetVersion, UnhealthyConnections,
 };
 use enishi_proxy::balancer::record::{Record, RecordSink, line};
 use enishi_proxy::balancer::serve::{Connecting, Connector, Node, Setup, Workers};
@@ -146,8 +146,12 @@ fn balancer(port: u16, groups: Vec<TargetGroup>) -> Balancer {
         nodes: BTreeMap::new(),
         listeners: BTreeMap::from([(port, Arc::new(listener))]),
         target_groups: groups.into_iter().map(|group| (group.arn.clone(), Arc::new(group))).collect(),
-        attributes: Arc::new(Attributes { access_logs: true, ..Attributes::default() }),
+        attributes: Arc::new(Attributes { access_logs: Some(logs()), ..Attributes::default() }),
     }
+}
+
+fn logs() -> AccessLogs {
+    AccessLogs { bucket: "logs".into(), prefix: "".into() }
 }
 
 /// A default rule.

@@ -1,5 +1,6 @@
 //! Load balancers with real sockets, on loopback.
 
+mod deregistration;
 mod harness;
 mod hostile;
 mod http1;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use enishi_fabric::balancer::{
-    AlpnPolicy, Certificate, ListenerProtocol, MutualAuthentication, PrivateKey, TargetProtocol, Tls,
+    AlpnPolicy, Certificate, Kind, ListenerProtocol, MutualAuthentication, PrivateKey, TargetProtocol, Tls,
 };
 use enishi_proxy::balancer::counters::Metric;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -282,4 +282,30 @@ fn clients_show_certificates() {
     let seen = ask(&fixture, Some(stranger)).expect("a response");
     assert!(seen.contains("X-Amzn-Mtls-Clientcert: -----BEGIN%20CERTIFICATE-----%0A"), "{seen}");
     assert!(!ask(&fixture, None).expect("a response").contains("Mtls"));
+}
+
+/// A TLS listener of a Network Load Balancer: bytes in the clear for the target, and flows that are counted apart.
+#[test]
+fn flows_over_tls_are_counted_apart() {
+    let server = Server::echo();
+    let tls = tls(certificate("arn:default", &["localhost"]), Vec::new());
+    let mut config = group(&[&server]);
+    config.protocol = TargetProtocol::Tcp;
+    let fixture = Fixture::new(vec![config], |balancer, port| {
+        balancer.kind = Kind::Network;
+        let listener = Arc::make_mut(balancer.listeners.get_mut(&port).expect("a listener"));
+        listener.protocol = ListenerProtocol::Tls;
+        listener.tls = Some(Arc::new(tls));
+    });
+    let counters = fixture.node().counters();
+    let (mut client, _) = shake(&fixture, "localhost", client_config(&[], None, false)).expect("TLS");
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.send(request);
+    let answered = client.response().len();
+    let read = |metric| counters.get(metric);
+    assert_eq!((read(Metric::NewTlsConnections), read(Metric::ActiveTlsConnections)), (1, 1));
+    drop(client);
+    wait(|| (read(Metric::ActiveTlsConnections) == 0).then_some(()));
+    assert_eq!(read(Metric::TlsBytes), (request.len() + answered) as u64);
+    assert_eq!(read(Metric::ProcessedBytes), read(Metric::TlsBytes));
 }

@@ -3,26 +3,25 @@
 //! [for your Classic Load Balancer](https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html)
 //!
 //! "Elastic Load Balancing logs requests on a best-effort basis": what comes faster than it can be kept, and what the bucket does not
-//! take, is dropped. A daemon that ends delivers what it has.
+//! take, is dropped. A daemon that ends, and a load balancer that is deleted, deliver what they have.
 
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use enishi_cloud::s3::{Delivery, LogSource};
-use enishi_fabric::balancer::{Balancer, Kind};
+use enishi_fabric::balancer::{AccessLogs, Balancer, Kind};
 use enishi_proxy::balancer::record::{self, Record, RecordSink};
-use enishi_state::elbv2::{self, LoadBalancer};
-use enishi_state::{Entropy, Scope, Timestamp, World, elb};
+use enishi_state::{AccountId, Entropy, Region, Scope, Timestamp};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::nodes::{ServingNode, ServingNodes};
 use crate::daemon::clock;
 use crate::daemon::s3::Objects;
-use crate::daemon::writer::{SystemEntropy, Writer};
+use crate::daemon::writer::SystemEntropy;
 
 /// How often logs are delivered.
 const PERIOD: Duration = Duration::from_secs(300);
@@ -67,21 +66,20 @@ impl RecordSink for AccessLog {
 #[derive(Debug, Clone)]
 pub struct Deliverer {
     nodes: ServingNodes,
-    writer: Writer,
     objects: Objects,
 }
 
-/// Where a load balancer's logs go.
-struct Destination {
-    bucket: String,
-    prefix: String,
-    scope: Scope,
+/// What is to be delivered of a node.
+pub struct Rest {
+    lines: Vec<u8>,
+    balancer: Arc<Balancer>,
+    node: Ipv4Addr,
 }
 
 impl Deliverer {
     /// Takes the logs of these nodes.
-    pub fn new(nodes: ServingNodes, writer: Writer, objects: Objects) -> Self {
-        Deliverer { nodes, writer, objects }
+    pub fn new(nodes: ServingNodes, objects: Objects) -> Self {
+        Deliverer { nodes, objects }
     }
 
     /// Delivers for as long as the daemon lives.
@@ -95,18 +93,26 @@ impl Deliverer {
     /// Delivers what there is.
     pub async fn deliver(&self) {
         for node in self.nodes.all().into_values() {
-            let lines = node.log.take();
-            if !lines.is_empty() {
-                self.deliver_lines(&node, lines).await;
+            if let Some(rest) = self.rest(&node) {
+                self.deliver_rest(rest).await;
             }
         }
     }
 
-    async fn deliver_lines(&self, node: &ServingNode, lines: Vec<u8>) {
+    /// Takes what there is of a node.
+    pub fn rest(&self, node: &ServingNode) -> Option<Rest> {
+        let lines = node.log.take();
         let balancer = node.config.load_full();
-        let world = self.writer.newest().load_full();
-        // Logs were switched off meanwhile.
-        let Some(destination) = destination(&world, &balancer) else { return };
+        (!lines.is_empty()).then_some(Rest { lines, balancer, node: node.node.address })
+    }
+
+    /// Delivers what was taken.
+    pub async fn deliver_rest(&self, rest: Rest) {
+        let Rest { lines, balancer, node } = rest;
+        // Logs were switched off meanwhile, or there is no such account.
+        let Some(AccessLogs { bucket, prefix }) = &balancer.attributes.access_logs else { return };
+        let (account, region) = (AccountId::new(&balancer.account), Region::new(&balancer.region));
+        let (Some(account), Some(region)) = (account, region) else { return };
         let (data, content_type) = match balancer.kind {
             Kind::Classic => (Bytes::from(lines), "text/plain"),
             Kind::Application | Kind::Network => match compressed(&lines) {
@@ -114,53 +120,33 @@ impl Deliverer {
                 Err(error) => return tracing::warn!(%error, "an access log could not be compressed"),
             },
         };
-        let key = key(&balancer, &destination, node.node.address, clock::now(), &random());
+        let key = key(&balancer, prefix, node, clock::now(), &random());
         let delivery = Delivery {
-            bucket: &destination.bucket,
+            bucket,
             key: &key,
             source: LogSource::LoadBalancer,
-            scope: &destination.scope,
+            scope: &Scope { account, region },
             arn: &balancer.arn,
         };
         if let Err(error) = self.objects.deliver(delivery, content_type, data).await {
-            tracing::warn!(%error, load_balancer = %balancer.id, bucket = destination.bucket, "an access log was not delivered");
+            tracing::warn!(%error, load_balancer = %balancer.id, %bucket, "an access log was not delivered");
         }
     }
 }
 
-/// Where the logs go, if they are on.
-fn destination(world: &World, balancer: &Balancer) -> Option<Destination> {
-    if balancer.kind == Kind::Classic {
-        let row = world.get::<elb::LoadBalancer>(&elb::LoadBalancerArn::new(&balancer.arn))?;
-        let attributes = &row.attributes;
-        return attributes.access_log.then(|| Destination {
-            bucket: attributes.access_log_bucket.clone(),
-            prefix: attributes.access_log_prefix.clone(),
-            scope: row.scope.clone(),
-        });
-    }
-    let row = world.get::<LoadBalancer>(&elbv2::LoadBalancerArn::new(&balancer.arn))?;
-    (row.attribute("access_logs.s3.enabled") == "true").then(|| Destination {
-        bucket: row.attribute("access_logs.s3.bucket").to_owned(),
-        prefix: row.attribute("access_logs.s3.prefix").to_owned(),
-        scope: row.scope.clone(),
-    })
-}
-
 /// `prefix/AWSLogs/ACCOUNT/elasticloadbalancing/REGION/yyyy/mm/dd/ACCOUNT_elasticloadbalancing_REGION_app.NAME.ID_END_ADDRESS_RANDOM.log.gz`
-fn key(balancer: &Balancer, to: &Destination, node: Ipv4Addr, now: Timestamp, random: &str) -> String {
+fn key(balancer: &Balancer, prefix: &str, node: Ipv4Addr, now: Timestamp, random: &str) -> String {
     let time = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
     let (day, end) = (time.strftime("%Y/%m/%d"), time.strftime("%Y%m%dT%H%MZ"));
-    let Scope { account, region } = &to.scope;
+    let (account, region) = (&balancer.account, &balancer.region);
     let name = balancer.id.replace('/', ".");
-    let slash = if to.prefix.is_empty() { "" } else { "/" };
+    let slash = if prefix.is_empty() { "" } else { "/" };
     let ending = if balancer.kind == Kind::Classic { "log" } else { "log.gz" };
     let address = balancer.nodes.values().find(|other| other.address == node).and_then(|other| other.public);
     let address = address.unwrap_or(node);
     format!(
-        "{}{slash}AWSLogs/{account}/elasticloadbalancing/{region}/{day}/\
-         {account}_elasticloadbalancing_{region}_{name}_{end}_{address}_{random}.{ending}",
-        to.prefix
+        "{prefix}{slash}AWSLogs/{account}/elasticloadbalancing/{region}/{day}/\
+         {account}_elasticloadbalancing_{region}_{name}_{end}_{address}_{random}.{ending}"
     )
 }
 

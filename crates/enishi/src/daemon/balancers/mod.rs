@@ -13,6 +13,7 @@
 
 pub mod access_log;
 mod connector;
+mod login_key;
 pub mod metrics;
 mod nodes;
 mod secret;
@@ -23,33 +24,64 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use enishi_fabric::balancer::Balancer;
+use enishi_fabric::balancer::{Balancer, Kind};
 use enishi_fabric::{NamespaceName, Program};
-use enishi_kernel::Backend;
+use enishi_kernel::{Backend, FlowReader};
+use enishi_proxy::balancer::login::Signer;
 use enishi_proxy::balancer::serve::{self as engine, Setup, Workers};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use super::certificates::Authority;
+use super::dns::PublicResolver;
+use super::later::Later;
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
 use access_log::AccessLog;
 use connector::NodeConnector;
+pub use login_key::LoginKey;
+use metrics::{NodeFlows, Seen};
 use nodes::ServingNode;
-pub use nodes::ServingNodes;
+pub use nodes::{ServingNodes, bury};
 pub use secret::Secret;
 
 /// Connections that may wait to be accepted at a listener.
 const BACKLOG: i32 = 4096;
 
+/// What engines need of the daemon.
+pub struct Means {
+    /// Makes connections to targets.
+    pub sockets: NodeSockets,
+    /// What cookies are encrypted with.
+    pub secret: Secret,
+    /// What signs what targets are told of users.
+    pub login_key: Arc<Later<LoginKey>>,
+    /// Who vouches for identity providers.
+    pub authority: Arc<Authority>,
+    /// Finds identity providers.
+    pub resolver: PublicResolver,
+    /// Where names are looked up.
+    pub runtime: Handle,
+}
+
 /// The engines of all nodes.
 pub struct Balancers {
-    sockets: NodeSockets,
-    secret: Secret,
-    /// Who vouches for identity providers.
-    authority: Arc<Authority>,
+    means: Means,
     /// Started with the first load balancer.
     workers: Option<Workers>,
     serving: ServingNodes,
     followed: BTreeMap<Arc<str>, Followed>,
+}
+
+impl Means {
+    /// What signs for a load balancer. Without a key nothing does.
+    fn signer(&self, arn: &str) -> Option<Signer> {
+        self.login_key.get().inspect_err(|error| tracing::error!("{error:#}")).ok()?.signer(arn)
+    }
+
+    fn connector(&self, node: &NamespaceName) -> NodeConnector {
+        NodeConnector::new(self.sockets.clone(), node.clone(), self.resolver.clone(), self.runtime.clone())
+    }
 }
 
 /// A load balancer as it was followed last.
@@ -61,16 +93,9 @@ struct Followed {
 }
 
 impl Balancers {
-    /// No load balancer yet. `authority` vouches for identity providers.
-    pub fn new(sockets: NodeSockets, secret: Secret, authority: Arc<Authority>) -> Self {
-        Balancers {
-            sockets,
-            secret,
-            authority,
-            workers: None,
-            serving: ServingNodes::default(),
-            followed: BTreeMap::new(),
-        }
+    /// No load balancer yet; the nodes that serve are said to `serving`.
+    pub fn new(means: Means, serving: ServingNodes) -> Self {
+        Balancers { means, workers: None, serving, followed: BTreeMap::new() }
     }
 
     /// Serves what the program says, and nothing else. Answers what failed.
@@ -105,11 +130,6 @@ impl Balancers {
         self.publish();
     }
 
-    /// The nodes that serve, for what looks at them.
-    pub fn serving(&self) -> ServingNodes {
-        self.serving.clone()
-    }
-
     fn publish(&self) {
         let nodes = self.followed.values().flat_map(|followed| &followed.nodes);
         self.serving.publish(nodes.map(|(name, node)| (name.clone(), node.clone())).collect());
@@ -129,6 +149,7 @@ impl Balancers {
             Ok(workers) => &*self.workers.insert(workers),
             Err(error) => return vec![error],
         };
+        let means = &self.means;
         let followed = self.followed.entry(balancer.arn.clone()).or_insert_with(|| Followed {
             config: Arc::new(ArcSwap::new(balancer.clone())),
             nodes: BTreeMap::new(),
@@ -142,21 +163,21 @@ impl Balancers {
             if !program.namespaces.contains_key(name) {
                 continue;
             }
-            let authority = &self.authority;
             let serving = followed.nodes.entry(name.clone()).or_insert_with(|| {
+                let seen = Mutex::new(Seen::new(flows(balancer, name, backend)));
                 let log = Arc::new(AccessLog::new(balancer.kind));
                 let setup = Setup {
                     config: followed.config.clone(),
                     zone: node.zone.clone(),
                     address: node.address,
-                    connector: Arc::new(NodeConnector::new(self.sockets.clone(), name.clone())),
+                    connector: Arc::new(means.connector(name)),
                     records: log.clone(),
-                    secret: self.secret.of(&balancer.arn),
-                    signer: None,
-                    authorities: vouching(authority),
+                    secret: means.secret.of(&balancer.arn),
+                    signer: means.signer(&balancer.arn),
+                    authorities: vouching(&means.authority),
                 };
                 let (config, engine) = (followed.config.clone(), engine::Node::start(workers, setup));
-                Arc::new(ServingNode { config, node: node.clone(), engine, log })
+                Arc::new(ServingNode { config, node: node.clone(), engine, log, seen })
             });
             errors.extend(listen(balancer, name, serving, backend));
         }
@@ -167,6 +188,19 @@ impl Balancers {
 /// Who vouches for identity providers, PEM: without an authority nobody does.
 fn vouching(authority: &Authority) -> Arc<str> {
     authority.certificate().map_err(|error| tracing::error!("{error:#}")).unwrap_or_default().into()
+}
+
+/// The kernel's counters, where it forwards. Without them the rest is served all the same.
+fn flows(
+    balancer: &Balancer,
+    name: &NamespaceName,
+    backend: &mut Backend<KeptNamespaces>,
+) -> Option<NodeFlows> {
+    if balancer.kind != Kind::Network {
+        return None;
+    }
+    let begun = inside(name, backend, FlowReader::open).and_then(NodeFlows::begin);
+    begun.inspect_err(|error| tracing::warn!(%error, node = %name, "flows cannot be counted")).ok()
 }
 
 /// Listens at the load balancer's ports and at no others.

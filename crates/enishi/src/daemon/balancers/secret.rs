@@ -38,16 +38,20 @@ impl Secret {
     }
 }
 
-/// Written beside and renamed, so that half a secret is never read.
 fn make(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 32];
     SystemEntropy.fill(&mut bytes);
+    write(path, &bytes)?;
+    Ok(bytes)
+}
+
+/// Written beside and renamed, so that half a secret is never read.
+pub(super) fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(&bytes)?;
+    file.write_all(secret)?;
     file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    Ok(bytes)
+    fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

@@ -8,11 +8,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use aws_lc_rs::digest::{SHA256, digest};
 use enishi_cloud::acm::validity;
 use enishi_state::Timestamp;
@@ -22,6 +20,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, date_time_ymd,
 };
+
+use crate::daemon::later::Later;
 
 const KEY_FILE: &str = "ca.key";
 const CERTIFICATE_FILE: &str = "ca.pem";
@@ -36,10 +36,7 @@ const COMMON_NAME: usize = 64;
 ///
 /// The first key of a data directory is made on a thread of its own: gathering its randomness takes longer than everything else
 /// that a daemon does before it is ready, and nobody needs a certificate that early.
-pub struct Authority {
-    made: OnceLock<Result<Made, String>>,
-    making: Mutex<Option<JoinHandle<anyhow::Result<Made>>>>,
-}
+pub struct Authority(Later<Made>);
 
 /// What an authority consists of.
 struct Made {
@@ -54,25 +51,11 @@ impl Authority {
     /// When its files cannot be read, or are no key and certificate, or a thread cannot be started.
     pub fn open(data_dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
         if data_dir.join(KEY_FILE).exists() {
-            let made = OnceLock::from(Ok(Made::open(data_dir, now)?));
-            return Ok(Authority { made, making: Mutex::default() });
+            return Ok(Authority(Later::now(Made::open(data_dir, now)?)));
         }
         let data_dir = data_dir.to_owned();
-        let thread = thread::Builder::new().name("authority".to_owned());
-        let making = thread.spawn(move || Made::open(&data_dir, now)).context("cannot start a thread")?;
-        Ok(Authority { made: OnceLock::new(), making: Mutex::new(Some(making)) })
-    }
-
-    /// Waits until it is made.
-    fn made(&self) -> anyhow::Result<&Made> {
-        let made = self.made.get_or_init(|| {
-            let making = self.making.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match making.map(JoinHandle::join) {
-                Some(Ok(made)) => made.map_err(|error| format!("{error:#}")),
-                Some(Err(_)) | None => Err("the certificate authority could not be made".to_owned()),
-            }
-        });
-        made.as_ref().map_err(|error| anyhow!("{error}"))
+        let made = Later::begin("authority", move || Made::open(&data_dir, now));
+        Ok(Authority(made.context("cannot start a thread")?))
     }
 
     /// Its certificate, in PEM.
@@ -80,7 +63,7 @@ impl Authority {
     /// # Errors
     /// When it could not be made: the disk is full, say.
     pub fn certificate(&self) -> anyhow::Result<&str> {
-        Ok(&self.made()?.certificate)
+        Ok(&self.0.get()?.certificate)
     }
 
     /// Signs a certificate for the names and the key of a row.
@@ -89,7 +72,7 @@ impl Authority {
     /// When the row's key or one of its names cannot be in a certificate, or the authority could not be made.
     pub fn sign(&self, row: &Certificate, now: Timestamp) -> anyhow::Result<Material> {
         let key = KeyPair::from_pem(row.private_key.pem()).context("the private key cannot be read")?;
-        let Made { issuer, certificate } = self.made()?;
+        let Made { issuer, certificate } = self.0.get()?;
         let (not_before, not_after) = validity(now);
         let epoch = date_time_ymd(1970, 1, 1);
         let mut parameters = CertificateParams::new(row.names.clone()).context("a name has no form")?;

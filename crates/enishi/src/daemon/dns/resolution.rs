@@ -72,6 +72,15 @@ impl PublicResolver {
     pub async fn resolve(&self, name: &Name, record_type: RecordType) -> Option<ResolvedName> {
         self.0.resolve(PUBLIC, name, record_type).await
     }
+
+    /// The first IPv4 address of a host.
+    pub async fn address(&self, name: &str) -> Option<Ipv4Addr> {
+        let answer = self.resolve(&Name::parse(name).ok()?, RecordType::A).await?;
+        answer.records.iter().find_map(|(_, record_type, _, data)| {
+            let octets: [u8; 4] = data.as_wire().try_into().ok().filter(|_| *record_type == RecordType::A)?;
+            Some(octets.into())
+        })
+    }
 }
 
 impl Resolution {

@@ -5,13 +5,14 @@
 //! | `GET /_enishi/health`, `GET /_localstack/health` | services and their state |
 //! | `POST /_enishi/reset`, `POST /_localstack/state/reset` | everything is gone, durably |
 //! | `GET /_enishi/status` | how the daemon is |
-//! | `GET /_enishi/settle` | as `status`, once nothing is pending any more |
+//! | `GET /_enishi/settle` | as `status`, once nothing is pending any more; what load balancers counted up to then is in CloudWatch |
 //! | `GET /_enishi/show?resource=` | resources, as text and as data |
 //! | `GET /_enishi/trace?from=&to=&traffic=` | a packet's way, as text and as data |
 //! | `GET /_enishi/dns?name=&type=&from=` | what a name is answered with, and why, as text and as data |
 //! | `GET /_enishi/zone?zone=` | a hosted zone as a zone file |
 //! | `POST /_enishi/zone?zone=&replace=` | the zone file in the body, into a hosted zone |
 //! | `GET /_enishi/ca` | the certificate of the local certificate authority |
+//! | `GET /_enishi/public-keys/KEY-ID` | the key by which targets know what load balancers tell them of users ([`super::public_keys`]) |
 //! | `GET /_enishi/target?name=` | the namespace that `enishi exec` enters |
 //! | `GET /_enishi/mail`, `?id=` | the registrar's mail: all, or one |
 //! | `POST /_enishi/mail/confirm?id=` | the link in a mail is followed |

@@ -3,6 +3,7 @@
 //! * [`aws`]: requests of the AWS APIs.
 //! * [`s3`]: requests of Amazon S3, whose bodies come and go in pieces.
 //! * [`admin`]: `/_enishi/…` for the command line, and the drop-in conventions under `/_localstack/…`.
+//! * [`public_keys`]: what load balancers sign with.
 //! * [`guard`]: what a browser page may not do.
 //! * [`relay`]: connections to load balancers.
 //!
@@ -14,6 +15,7 @@ mod aws;
 mod caller;
 mod guard;
 pub(crate) mod names;
+mod public_keys;
 mod relay;
 mod s3;
 mod show;
@@ -139,6 +141,9 @@ async fn connection(
 
 async fn respond(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
+    if let Some(answer) = public_keys::respond(app, &head) {
+        return answer;
+    }
     if admin::owns(head.uri.path()) {
         return match read_body(body).await {
             Ok(body) => admin::respond(app, &head, &body).await,

@@ -23,7 +23,6 @@ use anyhow::Context;
 use enishi_cloud::outside::{Checked, Health};
 use enishi_dns::Store;
 use enishi_fabric::NamespaceName;
-use enishi_fabric::dns::{Name, RecordType};
 use enishi_proxy::health::panel::{CheckId, Job, Observation, Panel, Target};
 use enishi_proxy::health::serve::probe;
 use enishi_proxy::health::{Failure, Outcome, TlsClient};
@@ -211,22 +210,14 @@ impl Prober for Shared {
 async fn found_out(shared: &Shared, job: &Job) -> Option<Outcome> {
     let target = match &job.target {
         Target::Address(address) => *address,
-        Target::Name(name, port) => match address(&shared.resolver, name).await {
+        // "Route 53 uses only IPv4 to send health checks to the endpoint. If there's no record with a type of A for the name, the
+        // health check fails with a DNS resolution failed error."
+        Target::Name(name, port) => match shared.resolver.address(name).await {
             Some(address) => SocketAddr::new(address.into(), *port),
             None => return Some(Outcome::Failed(Failure::Unresolved)),
         },
     };
     probe(job.spec.clone(), &shared.tls, connect(&shared.sockets, job.checker, target)).await
-}
-
-/// The address of an endpoint that is given by name: "Route 53 uses only IPv4 to send health checks to the endpoint. If there's no
-/// record with a type of A for the name, the health check fails with a DNS resolution failed error."
-async fn address(resolver: &PublicResolver, name: &str) -> Option<Ipv4Addr> {
-    let answer = resolver.resolve(&Name::parse(name).ok()?, RecordType::A).await?;
-    answer.records.iter().find_map(|(_, record_type, _, data)| {
-        let octets: [u8; 4] = data.as_wire().try_into().ok().filter(|_| *record_type == RecordType::A)?;
-        Some(octets.into())
-    })
 }
 
 async fn connect(sockets: &NodeSockets, checker: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {

@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::{
-    CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, DATA_VALUE, DATA_VERDICT, ELEMENT_DATA,
-    ELEMENT_FLAGS, ELEMENT_INTERVAL_END, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, Element, FIXED,
-    Fingerprint, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, HEADER, HOOK_NUMBER, HOOK_PRIORITY, HOOKS,
-    IP, KEY_KINDS, KINDS, NEWTABLE, RULE_CHAIN, RULE_HANDLE, RULE_TABLE, RULE_USERDATA, SET_DATA_TYPE,
-    SET_FLAGS, SET_IS_ANONYMOUS, SET_IS_INTERVAL, SET_IS_MAP, SET_KEY_TYPE, SET_NAME, SET_TABLE, SOCKET,
-    TABLE, TABLE_NAME, TYPE_BITS, TYPE_MASK, USERDATA_FINGERPRINT, VERDICT_CHAIN, VERDICT_CODE, VERDICT_TYPE,
+    CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, COUNTER_BYTES, COUNTER_PACKETS,
+    DATA_VALUE, DATA_VERDICT, ELEMENT_DATA, ELEMENT_FLAGS, ELEMENT_INTERVAL_END, ELEMENT_KEY, ELEMENTS,
+    ELEMENTS_SET, ELEMENTS_TABLE, EXPRESSION_DATA, EXPRESSION_NAME, Element, FIXED, Fingerprint, GETCHAIN,
+    GETRULE, GETSET, GETSETELEM, GETTABLE, HEADER, HOOK_NUMBER, HOOK_PRIORITY, HOOKS, IP, KEY_KINDS, KINDS,
+    NEWTABLE, RULE_CHAIN, RULE_EXPRESSIONS, RULE_HANDLE, RULE_TABLE, RULE_USERDATA, SET_DATA_TYPE, SET_FLAGS,
+    SET_IS_ANONYMOUS, SET_IS_INTERVAL, SET_IS_MAP, SET_KEY_TYPE, SET_NAME, SET_TABLE, SOCKET, TABLE,
+    TABLE_NAME, TYPE_BITS, TYPE_MASK, USERDATA_FINGERPRINT, VERDICT_CHAIN, VERDICT_CODE, VERDICT_TYPE,
     chain_type, hook_number, key_type, message, type_number,
 };
 use crate::lower;
@@ -59,6 +60,26 @@ pub(crate) fn dump_rules(socket: &mut Socket) -> io::Result<Vec<DumpedRule>> {
             rules.push(rule);
         }
     })
+}
+
+/// The counters of the table's rules, in order: chain, packets, bytes.
+pub(crate) fn dump_counters(socket: &mut Socket) -> io::Result<Vec<(Arc<str>, u64, u64)>> {
+    socket.dump(message(GETRULE, 0, RULE_TABLE), Vec::new, |counters, message| {
+        if named(message, RULE_TABLE) {
+            let attributes = message.attributes(FIXED);
+            let chain: Option<Arc<str>> = attributes.find_kind(RULE_CHAIN).and_then(string).map(Into::into);
+            let expressions = Attributes(attributes.find_kind(RULE_EXPRESSIONS).unwrap_or_default());
+            let found = expressions.filter_map(|(_, expression)| parse_counter(Attributes(expression)));
+            counters.extend(found.filter_map(|(packets, bytes)| Some((chain.clone()?, packets, bytes))));
+        }
+    })
+}
+
+fn parse_counter(expression: Attributes<'_>) -> Option<(u64, u64)> {
+    (expression.find_kind(EXPRESSION_NAME).and_then(string) == Some("counter")).then_some(())?;
+    let data = Attributes(expression.find_kind(EXPRESSION_DATA)?);
+    let number = |kind| data.find_kind(kind).and_then(net_number64);
+    Some((number(COUNTER_PACKETS)?, number(COUNTER_BYTES)?))
 }
 
 /// All named sets of the table, without their elements. A set of a shape that we never make yields none.

@@ -109,6 +109,26 @@ fn what_is_in_flight_outlives_a_change() {
     before.targets[0].state.in_flight.store(9, Ordering::Relaxed);
     let after = compile(&states, group(targets(1)));
     assert_eq!(after.targets[0].state.in_flight.load(Ordering::Relaxed), 9);
-    assert!(before.targets[1].state.is_gone.load(Ordering::Relaxed));
-    assert!(!before.targets[0].state.is_gone.load(Ordering::Relaxed));
+    assert!(before.targets[1].state.is_gone());
+    assert!(!before.targets[0].state.is_gone());
+}
+
+/// "the load balancer … waits for the deregistration delay": also where no rule leads to a group any more.
+#[test]
+fn targets_of_a_group_that_is_used_no_more_have_time() {
+    let states = states();
+    let none = || states.compile(&Arc::new(fixture::balancer()));
+    let with_delay = |seconds| TargetGroup {
+        deregistration_delay_seconds: seconds,
+        ..group(vec![target(1, "us-east-1a", Health::Healthy)])
+    };
+    let patient = compile(&states, with_delay(300)).targets[0].state.clone();
+    none();
+    assert!(!patient.is_gone());
+    let again = compile(&states, with_delay(0)).targets[0].state.clone();
+    assert!(Arc::ptr_eq(&patient, &again), "it is back before it was gone");
+    none();
+    assert!(patient.is_gone());
+    let anew = compile(&states, with_delay(0)).targets[0].state.clone();
+    assert!(!Arc::ptr_eq(&patient, &anew) && !anew.is_gone());
 }

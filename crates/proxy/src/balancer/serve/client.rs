@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use crate::balancer::answers::Answer;
 use crate::balancer::forwarding::{BodyFrame, write_connection, write_frame};
 use crate::balancer::http1::{Framing, HeadError, Request, RequestParser, Version};
 use crate::balancer::route::{Because, Outcome};
+use crate::balancer::snapshot::TargetState;
 
 /// How long a head may take from its first byte on: whoever sends it a byte at a time is not waited for longer.
 const HEAD: Duration = Duration::from_secs(60);
@@ -68,7 +70,7 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     while let Some(arrived) = connection.head().await {
         match connection.request(arrived).await {
             (Next::Request, _) => {}
-            (Next::Tunnel(target), log) => return connection.tunnel(target, log).await,
+            (Next::Tunnel(target, state), log) => return connection.tunnel(target, &state, log).await,
             (Next::Close, _) => return,
             (Next::Linger, _) => return connection.linger().await,
         }
@@ -78,7 +80,7 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
 /// What comes after a request.
 enum Next {
     Request,
-    Tunnel(Box<Http1Target>),
+    Tunnel(Box<Http1Target>, Arc<TargetState>),
     Linger,
     Close,
 }
@@ -169,7 +171,7 @@ impl Connection {
         let log = Log::new(arrived);
         let live = self.local.live();
         let next = self.handle(&live, &log).await;
-        if !matches!(next, Next::Tunnel(_)) {
+        if !matches!(next, Next::Tunnel(..)) {
             log.finish(&self.local, &live, &self.client);
         }
         (next, log)
@@ -237,7 +239,9 @@ impl Connection {
         let is_read = source.is_done();
         drop((source, sink));
         match forwarded {
-            Forwarded::Done(Finished { is_upgraded: true, .. }, Some(target)) => Next::Tunnel(target),
+            Forwarded::Done(Finished { is_upgraded: true, .. }, Some(target)) => {
+                Next::Tunnel(target, route.target.state.clone())
+            }
             Forwarded::Done(Finished { keep_client: true, .. }, _) if is_read => Next::Request,
             Forwarded::Done(..) => Next::Linger,
             Forwarded::Unanswered(status) => {
@@ -311,13 +315,14 @@ impl Connection {
         }
     }
 
-    async fn tunnel(mut self, target: Box<Http1Target>, log: Log) {
+    async fn tunnel(mut self, target: Box<Http1Target>, state: &TargetState, log: Log) {
         self.parser.shrink();
         self.out = Vec::new();
         let live = self.local.live();
         let patience = Patience { timer: &self.timer, limit: idle(&live) };
         let Http1Target { io, mut input, .. } = *target;
-        let (up, down) = tunnel::tunnel((&self.io, &mut self.input), (&io, &mut input), patience).await;
+        let (client, target) = ((&self.io, &mut self.input), (&io, &mut input));
+        let (up, down) = tunnel::tunnel(client, target, patience, Some(state)).await;
         log.received(up);
         log.sent(down);
         log.finish(&self.local, &live, &self.client);

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use tokio::time::Instant;
@@ -209,7 +208,7 @@ async fn both(
     let target = &deal.route.target.state;
     poll_fn(|cx| {
         // "The deregistration delay period elapsed for a request being handled by a target that was deregistered": 502.
-        if target.is_gone.load(Ordering::Relaxed) {
+        if target.is_gone() {
             let cut = Failed::Target(io::ErrorKind::HostUnreachable.into());
             return Poll::Ready(Err(if deal.log.has_begun() { Failed::Broken } else { cut }));
         }

@@ -72,8 +72,8 @@ impl<'a> Ready<'a> {
             self.local.count(Metric::GrpcRequestCount, 1);
         }
         if let Some(rule) = decided.rule {
-            self.local.count(Metric::RuleEvaluations, rule as u64 + 1);
             let rules = &self.listener.listener.rules;
+            self.local.shared.counters.matched(worker.index, rule, rules.len());
             if let (Some(rule), Some(step)) = (rules.get(rule), self.listener.steps.get(rule)) {
                 self.log.rule(rule.priority.unwrap_or(0), step, rule.authenticate.is_some());
             }

@@ -115,7 +115,7 @@ impl Log {
             };
             local.count(metric, 1);
         }
-        if attributes.access_logs {
+        if attributes.access_logs.is_some() {
             *self.details.borrow_mut() = Some(Box::new(Details::of(client, request)));
         }
     }

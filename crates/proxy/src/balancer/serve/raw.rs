@@ -42,8 +42,15 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     let patience = Patience { timer: &timer, limit };
     let Some((group, target)) = chosen else { return client_io.abandon() };
     let counters = &group.state.counters;
+    // A Network Load Balancer lets connections go on, unless `deregistration_delay.connection_termination.enabled`.
+    let ends = is_classic || group.config.terminate_on_deregistration;
+    let ends_with = ends.then_some(&*target.state);
     counters.add(local.worker.index, GroupMetric::RequestCount, 1);
     target.state.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    if client.tls.is_some() {
+        local.count(Metric::NewTlsConnections, 1);
+        local.count(Metric::ActiveTlsConnections, 1);
+    }
     let is_tls = matches!(group.config.protocol, TargetProtocol::Tls | TargetProtocol::Https);
     let connected = connect(&local, target.address, is_tls, false).await;
     let connected_at = Instant::now();
@@ -66,14 +73,19 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
             if is_told {
                 let buffer = || Buffer::new(local.worker.buffers.clone());
                 let (mut up, mut down) = (buffer(), buffer());
-                moved = tunnel::tunnel((&client_io, &mut up), (&target_io, &mut down), patience).await;
+                let (client, target) = ((&client_io, &mut up), (&target_io, &mut down));
+                moved = tunnel::tunnel(client, target, patience, ends_with).await;
             }
         }
     }
     target.state.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     local.count(Metric::RequestCount, 1);
     local.count(Metric::ProcessedBytes, moved.0 + moved.1);
-    if live.snapshot.balancer.attributes.access_logs && is_classic {
+    if client.tls.is_some() {
+        local.count(Metric::ActiveTlsConnections, u64::MAX);
+        local.count(Metric::TlsBytes, moved.0 + moved.1);
+    }
+    if live.snapshot.balancer.attributes.access_logs.is_some() && is_classic {
         let tls = client.tls.as_deref();
         let waited = u64::try_from((connected_at - began).as_micros()).ok();
         local.shared.records.record(&Record {

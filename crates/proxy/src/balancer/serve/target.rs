@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use enishi_fabric::balancer::{TargetProtocol, TargetVersion};
@@ -89,7 +88,7 @@ impl Pools {
 
     /// Keeps a connection for the next request.
     pub(super) fn give(&self, state: &Arc<TargetState>, mut target: Box<Http1Target>) {
-        if state.is_gone.load(Ordering::Relaxed) {
+        if state.is_gone() {
             return;
         }
         target.input.release();
@@ -110,7 +109,7 @@ impl Pools {
     pub(super) fn sweep(&self, limit: Duration) {
         let now = Instant::now();
         self.idle.borrow_mut().retain(|_, waiting| {
-            if waiting.state.is_gone.load(Ordering::Relaxed) {
+            if waiting.state.is_gone() {
                 return false;
             }
             waiting

@@ -7,13 +7,19 @@ use std::task::Poll;
 
 use super::buffer::Buffer;
 use super::stream::{Io, Patience};
+use crate::balancer::snapshot::TargetState;
 
 /// A side of a tunnel, and what it has sent already.
 pub(super) type Side<'a> = (&'a Io, &'a mut Buffer);
 
-/// Moves bytes until both directions have ended, or nothing has moved for too long. Answers how many went up and down. While
-/// nothing moves no memory is held.
-pub(super) async fn tunnel(client: Side<'_>, target: Side<'_>, patience: Patience<'_>) -> (u64, u64) {
+/// Moves bytes until both directions have ended, nothing has moved for too long, or the target is gone, if that ends it. Answers
+/// how many went up and down. While nothing moves no memory is held.
+pub(super) async fn tunnel(
+    client: Side<'_>,
+    target: Side<'_>,
+    patience: Patience<'_>,
+    ends_with: Option<&TargetState>,
+) -> (u64, u64) {
     let (mut up_count, mut down_count) = (0, 0);
     let (client_io, target_io) = (client.0, target.0);
     {
@@ -22,6 +28,10 @@ pub(super) async fn tunnel(client: Side<'_>, target: Side<'_>, patience: Patienc
         let (mut is_up, mut is_down) = (true, true);
         // An error of either direction ends both.
         let _: io::Result<()> = poll_fn(|cx| {
+            // The timer wakes this now and then.
+            if ends_with.is_some_and(TargetState::is_gone) {
+                return Poll::Ready(Ok(()));
+            }
             if is_up && let Poll::Ready(result) = up.as_mut().poll(cx) {
                 is_up = false;
                 if result.is_err() {
