@@ -38,9 +38,7 @@ run "AWS CLI: examples/three-tier.sh" "$root/examples/three-tier.sh"
 run "boto3: resolver" python3 "$here/boto3_resolver.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: Classic Load Balancers" python3 "$here/boto3_elb.py" "$ENISHI_ENDPOINT"
 run "boto3: load balancers" python3 "$here/boto3_elbv2.py" "$ENISHI_ENDPOINT"
-for scenario in conditions actions health protocols addresses; do
-  run "real requests through load balancers: $scenario" python3 "$here/load_balancing/$scenario.py" "$ENISHI_ENDPOINT"
-done
+run "curl, h2load, WebSocket, gRPC: load balancers" bash "$here/load_balancing/run.sh"
 run "the daemon killed under load" python3 "$here/load_balancing/restart.py"
 run "boto3: domains" python3 "$here/boto3_domains.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: ACM" python3 "$here/boto3_acm.py" "$ENISHI_ENDPOINT"

@@ -43,13 +43,13 @@ def forwarded_for(lab):
     address = lab.ec2.describe_instances(InstanceIds=[inside.id])["Reservations"][0]["Instances"][0]["PublicIpAddress"]
     assert f'"{address}"'.encode() in told.stdout, f"{told} should name {address}"
     ok("ALB: an instance that goes over the internet is seen by its public address")
-    return server, inside
+    return server
 
 
-def raw(lab, host, port, instance):
-    """A connection that says something; and what the server in the instance heard of it."""
+def raw(host, port):
+    """A connection from the internet that says something; its port, and what the server heard and from whom."""
     done = subprocess.run(
-        [ENISHI, "exec", instance.id if instance else "internet", "--", "python3", "-c",
+        [ENISHI, "exec", "internet", "--", "python3", "-c",
          "import socket, sys\n"
          "client = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)\n"
          "client.sendall(b'hello\\n'); client.settimeout(5)\n"
@@ -66,7 +66,7 @@ def raw(lab, host, port, instance):
     return int(port), peer, bytes.fromhex("".join(heard))
 
 
-def network(lab, server, inside):
+def network(lab, server):
     """"preserve_client_ip.enabled": on for instances, off where it is turned off.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#client-ip-preservation"""
     lab.serve(server, "heard.py", 9000)
@@ -76,10 +76,10 @@ def network(lab, server, inside):
     lab.listener(balancer, forward(group), port=90, protocol="TCP")
     lab.healthy(group)
     nodes = {node["PrivateIpAddress"] for node in lab.nodes(balancer)}
-    _, peer, heard = raw(lab, name, 90, None)
+    _, peer, heard = raw(name, 90)
     check((INTERNET, b"hello\n"), (peer, heard), "with the client's address")
     lab.change_group(group, {"preserve_client_ip.enabled": "false"})
-    _, peer, heard = raw(lab, name, 90, None)
+    _, peer, heard = raw(name, 90)
     assert peer in nodes and heard == b"hello\n", f"{peer} is no node of {nodes}"
     ok("NLB: the target sees the client's address, or a node's with preserve_client_ip off")
     proxied(lab, group, name)
@@ -92,7 +92,7 @@ def proxied(lab, group, name):
     # The connection itself comes from a node here, whatever `preserve_client_ip` says: docs/load-balancing.md.
     for keeps in ("false", "true"):
         lab.change_group(group, {"preserve_client_ip.enabled": keeps})
-        port, _, heard = raw(lab, name, 90, None)
+        port, _, heard = raw(name, 90)
         assert heard.startswith(PROXY_V2 + b"\x21\x11"), heard
         check(INTERNET, ".".join(map(str, heard[16:20])), "the header's source address")
         check(port, int.from_bytes(heard[24:26], "big"), "the header's source port")
@@ -141,13 +141,13 @@ def classic(lab, server):
     for protocol, url, options in (("http", f"http://{name}/", ()), ("https", "https://classic.example.com/", tls)):
         told = dict(lab.curl(*options, url).json()["headers"])
         check((INTERNET, protocol), (told["x-forwarded-for"], told["x-forwarded-proto"]), f"Classic {protocol}")
-    _, peer, heard = raw(lab, name, 90, None)
+    _, peer, heard = raw(name, 90)
     check((True, b"hello\n"), (peer.startswith("10.0."), heard), "Classic TCP")
     encrypted = lab.internet(
         "sh", "-c", f"(echo hello; sleep 1) | openssl s_client -quiet -connect {name}:91 -CAfile {pem} -verify_return_error"
     )
     assert b"hello\n".hex().encode() in encrypted.stdout, encrypted
-    port, _, heard = raw(lab, name, 92, None)
+    port, _, heard = raw(name, 92)
     # "PROXY TCP4 198.51.100.22 203.0.113.7 35646 80\r\n"
     line, _, rest = heard.partition(b"\r\n")
     match = re.fullmatch(rf"PROXY TCP4 {INTERNET} (\d+\.\d+\.\d+\.\d+) {port} 92", line.decode())
@@ -164,10 +164,25 @@ def classic(lab, server):
     ok("CLB: InService, OutOfService and back, with AWS's reasons; 503 between")
 
 
+def classic_stickiness(lab):
+    """"The load balancer uses a special cookie" AWSELB, which lasts as long as the policy says and is set once.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-sticky-sessions.html"""
+    elb = lab.classic
+    name = elb.describe_load_balancers(LoadBalancerNames=["classic"])["LoadBalancerDescriptions"][0]["DNSName"]
+    elb.create_lb_cookie_stickiness_policy(LoadBalancerName="classic", PolicyName="sticky", CookieExpirationPeriod=60)
+    elb.set_load_balancer_policies_of_listener(LoadBalancerName="classic", LoadBalancerPort=80, PolicyNames=["sticky"])
+    found = lab.curl(f"http://{name}/who").get("set-cookie")
+    match = re.match(r"(AWSELB=[^;]+);PATH=/;MAX-AGE=60", found)
+    assert match, found
+    check([], lab.curl("-H", f"Cookie: {match[1]}", f"http://{name}/who").all("set-cookie"), "a cookie set once")
+    ok("CLB: AWSELB lasts as long as the policy says")
+
+
 def scenario(lab):
-    server, inside = forwarded_for(lab)
-    network(lab, server, inside)
+    server = forwarded_for(lab)
+    network(lab, server)
     classic(lab, server)
+    classic_stickiness(lab)
 
 
 run(scenario)

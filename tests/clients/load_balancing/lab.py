@@ -108,8 +108,9 @@ class Instance:
 
 
 class Lab:
-    def __init__(self, endpoint):
-        self.endpoint = endpoint
+    def __init__(self, endpoint, account="test"):
+        """An access key of twelve digits is an account."""
+        self.endpoint, self.account = endpoint, account
         self.ec2, self.elb, self.classic = self.client("ec2"), self.client("elbv2"), self.client("elb")
         self.running = []
         self.work = tempfile.TemporaryDirectory()
@@ -117,7 +118,7 @@ class Lab:
 
     def client(self, service):
         return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id=self.account, aws_secret_access_key="test"
         )
 
     def __enter__(self):
@@ -286,6 +287,6 @@ def forward(*groups, sticky=None):
 
 def run(*scenarios):
     """Runs scenarios in one lab."""
-    with Lab(sys.argv[1]) as lab:
+    with Lab(*sys.argv[1:3]) as lab:
         for scenario in scenarios:
             scenario(lab)
