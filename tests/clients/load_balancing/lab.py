@@ -139,7 +139,7 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        for process in self.running:
+        for process in reversed(self.running):
             process.kill()
             process.wait()
         self.work.cleanup()

@@ -58,7 +58,7 @@ print(found, flush=True)
 class Daemon:
     def __init__(self, data, address="127.0.0.1:0"):
         self.began = time.monotonic()
-        command = [ENISHI, "up", "--listen", address, "--data-dir", data]
+        command = [ENISHI, "up", "--listen", address, "--dns", "127.0.0.1:0", "--data-dir", data]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         self.ready = time.monotonic()
