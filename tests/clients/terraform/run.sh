@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Terraform with the AWS provider 3.39.0. Every configuration is applied, planned again (empty), changed, planned again
-# (empty) and destroyed, which leaves nothing. They run side by side, each in an account of its own: Terraform spends
-# most of the time waiting by its own clock. `run.sh NAME...` runs those alone.
+# (empty) and destroyed, which leaves nothing. Where a script of the same name lies beside it, that sends requests through
+# what was built, after each apply. They run side by side, each in an account of its own: Terraform spends most of the time
+# waiting by its own clock. `run.sh NAME...` runs those alone.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+examples=$(cd "$here/../../../examples" && pwd)
 : "${ENISHI_ENDPOINT:?the endpoint}" "${PROVIDERS:?a provider mirror}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -68,16 +70,23 @@ left() {
 }
 
 configuration() {
-  local name=$1 account=$2
+  local name=$1 account=$2 check=true
   export TF_VAR_account=$account
   mkdir "$work/$name"
   cd "$work/$name"
-  cp "$here/provider.tf" "$here/$name.tf" .
+  if [ -d "$examples/$name" ]; then
+    cp "$examples/$name"/*.tf .
+  else
+    cp "$here/provider.tf" "$here/$name.tf" .
+  fi
+  [ ! -e "$here/$name.sh" ] || check="$here/$name.sh"
   step "init" terraform init -input=false || return
   step "apply" terraform apply -input=false -auto-approve || return
   step "the second plan is not empty" terraform plan -input=false -detailed-exitcode || return
+  "$check" || return
   step "a changed apply" terraform apply -input=false -auto-approve -var changed=true || return
   step "the plan after a change is not empty" terraform plan -input=false -detailed-exitcode -var changed=true || return
+  "$check" changed || return
   if terraform output -no-color -json wrong >wrong 2>/dev/null && [ "$(tr -d '[:space:]' <wrong)" != "[]" ]; then
     echo "data sources with a wrong answer: $(cat wrong)"
     return 1
@@ -90,8 +99,9 @@ configuration() {
 
 account=100000000000
 declare -A running
-for file in "$here"/*.tf; do
+for file in "$here"/*.tf "$examples"/*/main.tf; do
   name=$(basename "$file" .tf)
+  [ "$name" != main ] || name=$(basename "$(dirname "$file")")
   [ "$name" != provider ] || continue
   [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
   account=$((account + 1))

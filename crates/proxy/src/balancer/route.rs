@@ -250,9 +250,9 @@ fn bound_target<'a>(group: &'a Group, arrival: &Arrival<'_>, means: &Means<'_>) 
     group.keyed(bond(kind, arrival, means)?.key)
 }
 
-/// A Classic Load Balancer's groups have no ARN.
+/// The cookie of a load balancer of the group's kind.
 fn lb_cookie(group: &Group) -> cookies::Kind {
-    if group.config.arn.starts_with("arn:") { cookies::Kind::Target } else { cookies::Kind::Classic }
+    if group.kind == Kind::Classic { cookies::Kind::Classic } else { cookies::Kind::Target }
 }
 
 /// The `Set-Cookie` lines that go with a target's answer. `sets_cookie` says whether the answer sets a cookie of that name.

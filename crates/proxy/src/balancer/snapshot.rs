@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use enishi_fabric::balancer::{
-    Action, Balancer, FixedResponse, Health, Listener, Redirect, Rule, TargetGroup,
+    Action, Balancer, FixedResponse, Health, Kind, Listener, Redirect, Rule, TargetGroup,
 };
 
 use super::counters::GroupCounters;
@@ -81,6 +81,8 @@ impl ForwardPlan {
 pub struct Group {
     /// What it was made from.
     pub config: Arc<TargetGroup>,
+    /// What its load balancer is.
+    pub kind: Kind,
     /// All its targets, as configured.
     pub targets: Vec<TargetPlan>,
     /// Those that get new requests.
@@ -204,7 +206,7 @@ impl States {
         let groups: HashMap<_, _> = balancer
             .target_groups
             .values()
-            .map(|group| (group.arn.clone(), Arc::new(self.group(group, &mut known))))
+            .map(|group| (group.arn.clone(), Arc::new(self.group(balancer.kind, group, &mut known))))
             .collect();
         let used: HashSet<*const TargetState> = groups
             .values()
@@ -233,7 +235,7 @@ impl States {
         Snapshot { balancer: balancer.clone(), listeners, groups }
     }
 
-    fn group(&self, config: &Arc<TargetGroup>, known: &mut Known) -> Group {
+    fn group(&self, kind: Kind, config: &Arc<TargetGroup>, known: &mut Known) -> Group {
         let state = known.groups.entry(config.arn.clone()).or_insert_with(|| {
             Arc::new(GroupState { cursor: AtomicUsize::new(0), counters: GroupCounters::new(self.workers) })
         });
@@ -251,14 +253,22 @@ impl States {
                 TargetPlan { address, key, since: target.since, is_usable: false, state }
             })
             .collect();
-        let mut group =
-            Group { config: config.clone(), targets, eligible: Vec::new(), has_slow_starters: false, state };
+        let mut group = Group {
+            config: config.clone(),
+            kind,
+            targets,
+            eligible: Vec::new(),
+            has_slow_starters: false,
+            state,
+        };
         self.elect(&mut group);
         group
     }
 
     /// "If a target group contains only unhealthy registered targets, the load balancer routes requests to all those targets,
     /// regardless of their health status." Zones are looked at each for itself when cross-zone load balancing is off.
+    /// A Classic Load Balancer ["routes requests only to the healthy
+    /// instances"](https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-healthchecks.html).
     fn elect(&self, group: &mut Group) {
         let config = group.config.clone();
         let is_near = |zone: &Option<Arc<str>>| {
@@ -267,7 +277,7 @@ impl States {
         let near = || config.targets.iter().enumerate().filter(|(_, target)| is_near(&target.zone));
         let mut eligible: Vec<usize> =
             near().filter(|(_, target)| target.is_healthy()).map(|(index, _)| index).collect();
-        let fails_open = eligible.is_empty();
+        let fails_open = eligible.is_empty() && group.kind != Kind::Classic;
         if fails_open {
             eligible = near().filter(|(_, target)| target.is_registered()).map(|(index, _)| index).collect();
         }

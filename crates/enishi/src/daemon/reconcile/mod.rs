@@ -256,7 +256,7 @@ impl Thread {
     fn round(&mut self) -> Vec<String> {
         if self.machine.is_none() {
             match self.connect() {
-                Ok(machine) => self.machine = Some(machine),
+                Ok(machine) => self.machine = Some(self.adopt(machine)),
                 Err(error) => return vec![format!("{error:#}")],
             }
         }
@@ -312,6 +312,14 @@ impl Thread {
         if let Err(fault) = self.writer.change_blocking(self.caller.clone(), Box::new(change)) {
             tracing::warn!(%fault, "what happened could not be written down");
         }
+    }
+
+    /// Lets load balancers whose nodes are there accept again at once: looking at all namespaces takes longer, and their clients
+    /// wait. What is not there yet fails, and is followed once it is.
+    fn adopt(&mut self, mut machine: Machine) -> Machine {
+        let _ = self.sockets.follow(&self.program, &mut machine.backend);
+        let _ = self.balancers.follow(&self.program, &mut machine.backend);
+        machine
     }
 
     fn connect(&mut self) -> anyhow::Result<Machine> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use enishi_fabric::balancer::{Algorithm, Balancer, Health, Target, TargetGroup};
+use enishi_fabric::balancer::{Algorithm, Balancer, Health, Kind, Target, TargetGroup};
 
 use super::super::fixture;
 use super::super::snapshot::States;
@@ -14,9 +14,13 @@ fn target(n: u8, zone: &str, health: Health) -> Target {
 }
 
 fn compile(states: &States, group: TargetGroup) -> Arc<Group> {
+    compile_for(Kind::Application, states, group)
+}
+
+fn compile_for(kind: Kind, states: &States, group: TargetGroup) -> Arc<Group> {
     let group = Arc::new(group);
     let target_groups = BTreeMap::from([(group.arn.clone(), group.clone())]);
-    let balancer = Balancer { target_groups, ..fixture::balancer() };
+    let balancer = Balancer { kind, target_groups, ..fixture::balancer() };
     states.compile(&Arc::new(balancer)).groups[&group.arn].clone()
 }
 
@@ -50,6 +54,17 @@ fn healthy_targets_take_turns() {
     ];
     let group = compile(&states(), group(targets));
     assert_eq!(shares(&group, 100, 0), HashMap::from([(1, 50), (2, 50)]));
+}
+
+/// "The load balancer routes requests only to the healthy instances."
+#[test]
+fn a_classic_load_balancer_does_not_fail_open() {
+    let targets = vec![target(1, "us-east-1a", Health::Unhealthy), target(2, "us-east-1a", Health::Initial)];
+    let open = compile(&states(), group(targets.clone()));
+    assert!(open.choose(0, &mut Random::new(7)).is_some());
+    let classic = compile_for(Kind::Classic, &states(), group(targets));
+    assert!(classic.choose(0, &mut Random::new(7)).is_none());
+    assert!(classic.keyed(classic.targets[0].key).is_none());
 }
 
 /// "the load balancer node … distributes traffic only across the registered targets in its Availability Zone"

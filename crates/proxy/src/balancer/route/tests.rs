@@ -229,6 +229,21 @@ fn clients_stay_with_their_target() {
     assert_eq!(changed.shares(&again, 30).len(), 3);
 }
 
+/// "the load balancer ... inserts a cookie AWSELB", once.
+#[test]
+fn a_classic_load_balancer_has_a_cookie_of_its_own() {
+    let targets = (1..=4).map(|n| fixture::target(n, 80)).collect();
+    let stickiness = Some(Stickiness::LbCookie { seconds: None });
+    let group = TargetGroup { stickiness, targets, ..fixture::group("a") };
+    let balancer = balancer(forward_to(&[("a", 1)], None), vec![group], Attributes::default());
+    let mut fixture = Fixture::new(Balancer { kind: Kind::Classic, ..balancer });
+    let Came::Target(first, lines) = fixture.ask(GET) else { panic!("no target") };
+    assert!(lines.starts_with(b"Set-Cookie: AWSELB="), "{}", String::from_utf8_lossy(&lines));
+    let again = format!("{GET}{}", cookies_of(&lines));
+    assert_eq!(fixture.shares(&again, 20), HashMap::from([(first, 20)]));
+    assert_eq!(fixture.ask(&again), Came::Target(first, Vec::new()));
+}
+
 #[test]
 fn clients_stay_as_long_as_the_application_wants() {
     let targets = (1..=4).map(|n| fixture::target(n, 80)).collect();

@@ -111,10 +111,12 @@ impl Live {
     /// TLS that did not change is kept with the sessions that clients resume.
     fn new(snapshot: Snapshot, before: Option<&Live>) -> Self {
         let mut made = HashMap::new();
+        let is_http2 = snapshot.balancer.attributes.http2;
+        // What is negotiated beside the certificates depends on it.
+        let before = before.filter(|live| live.snapshot.balancer.attributes.http2 == is_http2);
         for (port, plan) in &snapshot.listeners {
             let Some(config) = &plan.listener.tls else { continue };
             let old = before.and_then(|live| live.tls.get(port)).filter(|(old, _)| old == config);
-            let is_http2 = snapshot.balancer.attributes.http2;
             let tls = old.map_or_else(
                 || Arc::new(tls::ListenerTls::new(config, plan.listener.protocol, is_http2)),
                 |(_, tls)| tls.clone(),

@@ -49,8 +49,10 @@ impl fmt::Display for Reason {
 /// What is thought of a target.
 #[derive(Debug)]
 pub(super) struct Opinion {
-    /// A new target counts its failures from the beginning; its first success needs no other.
+    /// A new target counts its failures from the beginning.
     streak: Streak,
+    /// Successes in a row.
+    successes: u16,
     health: Health,
     /// What was said last, if anything was.
     reason: Option<Reason>,
@@ -62,7 +64,7 @@ impl Opinion {
     /// Begins with what is known.
     pub(super) fn new(health: Health) -> Self {
         let streak = Streak::new(health != Health::Unhealthy);
-        Opinion { streak, health, reason: None, codes: BTreeSet::new() }
+        Opinion { streak, successes: 0, health, reason: None, codes: BTreeSet::new() }
     }
 
     /// Takes a result in; answers the verdict if it is another one now.
@@ -70,6 +72,7 @@ impl Opinion {
         let passed = outcome.passed();
         self.streak.record(passed, check.healthy_threshold.into(), check.unhealthy_threshold.into());
         if let Outcome::Failed(failure) = outcome {
+            self.successes = 0;
             let reason = self.reason(*failure, kind);
             if self.streak.healthy()
                 || (self.health == Health::Unhealthy && self.reason.as_ref() == Some(&reason))
@@ -81,7 +84,14 @@ impl Opinion {
             return Some(Verdict::Unhealthy(reason));
         }
         self.codes.clear();
-        let turns = self.streak.healthy() && self.health != Health::Healthy;
+        self.successes = self.successes.saturating_add(1);
+        // "it must pass one health check to be considered healthy"; Classic Load Balancers know no such exception:
+        // "The number of consecutive successful health checks that must occur before declaring an EC2 instance healthy."
+        let needed = match (self.health, kind) {
+            (Health::Initial, Kind::Classic) => check.healthy_threshold.into(),
+            _ => 1,
+        };
+        let turns = self.streak.healthy() && self.health != Health::Healthy && self.successes >= needed;
         if turns {
             self.health = Health::Healthy;
             self.reason = None;

@@ -151,6 +151,18 @@ fn the_first_success_makes_a_new_target_healthy_and_the_thresholds_count_afterwa
     assert_eq!(bench.run(SECOND * 81, well), said(Verdict::Healthy));
 }
 
+/// [Health check configuration](https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-healthchecks.html#health-check-configuration):
+/// the healthy threshold is every instance's.
+#[test]
+fn a_new_instance_of_a_classic_load_balancer_passes_as_many_checks_as_any_other() {
+    let target = target("i-1", [10, 0, 1, 10], "a");
+    let mut bench = Bench::new(balancer(Kind::Classic, group(check(), vec![target])));
+    assert_eq!(bench.run(SECOND, well), [], "the first says nothing yet");
+    assert_eq!(bench.run(SECOND * 11, refused), []);
+    assert_eq!(bench.run(SECOND * 31, well), [], "three in a row");
+    assert_eq!(bench.run(SECOND * 41, well), said(Verdict::Healthy));
+}
+
 #[test]
 fn a_new_target_that_fails_is_unhealthy_after_as_many_failures_as_the_threshold_says() {
     let mut bench = Bench::new(one(Health::Initial, 1));
