@@ -10,6 +10,7 @@ gets goes the same way through the VPC. Rounds are interleaved; medians are prin
 """
 
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -304,7 +305,7 @@ def rules():
     with Daemon() as daemon:
         lab = Lab(daemon)
         lab.serve(range(8080, 9080))
-        Ec2(daemon).quota("elasticloadbalancing", "L-B22855CB", 1000)
+        Ec2(daemon).quota("elasticloadbalancing", "L-7EED9B64", 1000)
         balancer, address = lab.balancer()
         few = lab.targets("few", "HTTP", 8080, 8080)
         many = lab.targets("many", "HTTP", 8080, *range(8080, 9080))
@@ -401,6 +402,8 @@ def resident(daemon):
 
 def websockets():
     print("10,000 idle WebSockets", flush=True)
+    # Two descriptors for each at the daemon, which raises its own limit as far as it may.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     with Daemon() as daemon:
         lab = Lab(daemon)
         limit = "ulimit -n 30000; exec python3 -uc \"$0\" \"$@\""
@@ -438,12 +441,15 @@ def nlb():
                 rates[name].append(float(re.search(r"([\d.]+) Gbits/sec.*receiver", text).group(1)))
         ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["direct"]))
         row("one TCP stream through an NLB, Gbit/s", spread(rates["ours"], 1), f"without {spread(rates['direct'], 1)}", f"{ratio:.2f}", "at least 0.80")
-        rates = {"ours": [], "haproxy": []}
+        rates = {"ours": [], "haproxy": [], "direct": []}
+        urls = {"ours": f"http://{address}/", "haproxy": f"http://{lab.address['haproxy']}:9000/",
+                "direct": f"http://{lab.address['server']}:8080/"}
         for _ in range(ROUNDS):
-            for name, url in (("ours", f"http://{address}/"), ("haproxy", f"http://{lab.address['haproxy']}:9000/")):
+            for name, url in urls.items():
                 rates[name].append(lab.wrk(url, 32, "-H", "Connection: close")[0])
         ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["haproxy"]))
-        row("new connections/s through an NLB", spread(rates["ours"]), f"HAProxy in TCP mode {spread(rates['haproxy'])}", f"{ratio:.2f}", "at least 2")
+        peers = f"HAProxy in TCP mode {spread(rates['haproxy'])}; without either {spread(rates['direct'])}"
+        row("new connections/s through an NLB", spread(rates["ours"]), peers, f"{ratio:.2f}", "at least 2")
 
 
 PARTS = {"http": http, "websockets": websockets, "rules": rules, "targets": targets, "nlb": nlb}
