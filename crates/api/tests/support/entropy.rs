@@ -83,7 +83,13 @@ impl<'b> Entropy<'b> {
 
     fn structure(&mut self, service: &Service, structure: &Structure, depth: usize) -> Value {
         if structure.union {
-            let index = self.below(structure.members.len());
+            // A union has to have a member however deep it is: one that ends.
+            let ending = |index: &usize| {
+                let target = structure.members[*index].target;
+                depth < DEPTH || !reaches(service, target, structure, DEPTH)
+            };
+            let candidates: Vec<usize> = (0..structure.members.len()).filter(ending).collect();
+            let index = candidates[self.below(candidates.len())];
             let value = self.value(service, structure.members[index].target, depth + 1);
             return Value::Structure(vec![(index as u16, value)]);
         }
@@ -109,5 +115,17 @@ impl<'b> Entropy<'b> {
         let min = i128::from(shape.min.unwrap_or(min));
         let max = i128::from(shape.max.unwrap_or(max));
         (min + i128::from(self.number()) % (max - min + 1)) as i64
+    }
+}
+
+/// Whether a shape has the structure within itself, up to so many levels below.
+fn reaches(service: &Service, id: ShapeId, structure: &Structure, levels: usize) -> bool {
+    let deeper = |id: ShapeId| levels > 0 && reaches(service, id, structure, levels - 1);
+    match &service.shape(id).kind {
+        Kind::Structure(other) => {
+            std::ptr::eq(other, structure) || other.members.iter().any(|member| deeper(member.target))
+        }
+        Kind::List(list) => deeper(list.item),
+        _ => false,
     }
 }
