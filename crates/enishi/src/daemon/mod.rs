@@ -284,7 +284,6 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let file = data_dir.store_file();
     let names = listen_for_names(options.dns)?;
     let places = dns::Places::read(&options.places)?;
-    let authority = Arc::new(Authority::open(data_dir.path(), clock::now())?);
     let (store, world) = Store::open(&file)?;
     let world = Arc::new(world);
     let journal = Journal::start(store, Box::new(move || Store::open(&file)), world.clone())
@@ -315,6 +314,8 @@ pub fn run(data_dir: &DataDir, options: &Options, ready: impl FnOnce(SocketAddr)
     let resolution = Resolution::start(sources, runtime.handle()).context("cannot resolve names")?;
     let responder = resolution.responder().clone().for_view(dns::view(NameServer::Every));
     let sockets = NodeSockets::start().context("cannot start a thread")?;
+    // Where keys are to be made, that begins after what everybody waits for.
+    let authority = Arc::new(Authority::open(data_dir.path(), clock::now())?);
     let secret = Secret::read_or_make(&data_dir.balancer_secret_file())
         .context("cannot read the secret of load balancers' cookies")?;
     let (serving, gone) = ServingNodes::new();
