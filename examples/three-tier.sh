@@ -54,6 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         if self.path == "/slow":
+            open("/run/slow", "w").close()
             time.sleep(4)
         text = {
             "/who": name,
@@ -170,7 +171,7 @@ want 200 "from then on no request fails" echo "$statuses"
 step "A server is deregistered: what it has begun it finishes"
 ask "http://$name/slow" --output /dev/null --write-out '%{http_code}\n' >"$work/slow" &
 slow=$!
-sleep 1
+until_true "the request reaching the server" "$ENISHI" exec "$two" -- test -e /run/slow
 aws elbv2 deregister-targets --target-group-arn "$group" --targets "Id=$two"
 until_true "the target draining" is "$two" draining
 wait $slow

@@ -69,15 +69,25 @@ async fn saying(text: &'static [u8]) -> SocketAddr {
     .await
 }
 
-/// A server that sends `first`, and `again` for as long as somebody listens.
-async fn endless(first: &'static [u8], again: &'static [u8], pause: Duration) -> SocketAddr {
+/// A server that sends `first`, and `again` as fast as it is read for as long as somebody listens.
+async fn endless(first: &'static [u8], again: &'static [u8]) -> SocketAddr {
     server(move |mut stream| async move {
         stream.write_all(first).await?;
         loop {
             stream.write_all(again).await?;
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
+        }
+    })
+    .await
+}
+
+/// A server that sends `first`, and `again` at intervals: never silent for long, and never done.
+async fn trickle(first: &'static [u8], again: &'static [u8]) -> SocketAddr {
+    server(move |mut stream| async move {
+        stream.write_all(first).await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            ticks.tick().await;
+            stream.write_all(again).await?;
         }
     })
     .await
@@ -139,29 +149,26 @@ async fn no_connection_in_time_and_no_network_to_connect_from() {
 
 #[tokio::test]
 async fn headers_without_end() {
-    let fast = endless(b"HTTP/1.1 200 OK\r\n", b"x-more: and more and more\r\n", Duration::ZERO).await;
+    let fast = endless(b"HTTP/1.1 200 OK\r\n", b"x-more: and more and more\r\n").await;
     assert_eq!(ask(fast, Protocol::Http(http(None))).await, Outcome::Answered(OK));
     assert_eq!(ask(fast, Protocol::Http(http(Some("x")))).await, failed(Failure::NotHttp));
-    let slow = endless(b"HTTP/1.1 200 OK\r\n", b"x", Duration::from_millis(10)).await;
+    let slow = trickle(b"HTTP/1.1 200 OK\r\n", b"x").await;
     assert_eq!(ask(slow, Protocol::Http(http(Some("x")))).await, failed(Failure::BodyTimeout(OK)));
-    let never_final = endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO).await;
+    let never_final = endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n").await;
     assert_eq!(ask(never_final, Protocol::Http(http(None))).await, failed(Failure::NotHttp));
-    let trickle = endless(b"HTTP/1.1 ", b"2", Duration::from_millis(10)).await;
-    assert_eq!(ask(trickle, Protocol::Http(http(None))).await, failed(Failure::StatusTimeout));
+    let slow = trickle(b"HTTP/1.1 ", b"2").await;
+    assert_eq!(ask(slow, Protocol::Http(http(None))).await, failed(Failure::StatusTimeout));
 }
 
 #[tokio::test]
 async fn bodies_without_end() {
-    let giant = endless(b"HTTP/1.1 200 OK\r\n\r\n", &[b'n'; 4096], Duration::ZERO).await;
+    let giant = endless(b"HTTP/1.1 200 OK\r\n\r\n", &[b'n'; 4096]).await;
     assert_eq!(ask(giant, Protocol::Http(http(Some("needle")))).await, failed(Failure::NoMatch(OK)));
-    let trickle = endless(b"HTTP/1.1 200 OK\r\n\r\n", b"n", Duration::from_millis(10)).await;
-    assert_eq!(ask(trickle, Protocol::Http(http(Some("needle")))).await, failed(Failure::BodyTimeout(OK)));
-    let chunks = endless(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"1;a-long-extension\r\nn\r\n",
-        Duration::ZERO,
-    )
-    .await;
+    let slow = trickle(b"HTTP/1.1 200 OK\r\n\r\n", b"n").await;
+    assert_eq!(ask(slow, Protocol::Http(http(Some("needle")))).await, failed(Failure::BodyTimeout(OK)));
+    let chunks =
+        endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;a-long-extension\r\nn\r\n")
+            .await;
     // However they are cut: the head's bound holds for the lines between chunks as well.
     let outcome = ask(chunks, Protocol::Http(http(Some("needle")))).await;
     assert!(matches!(outcome, Outcome::Failed(Failure::NotHttp | Failure::NoMatch(OK))), "{outcome:?}");
@@ -332,16 +339,16 @@ async fn calls_are_judged_by_their_status_wherever_it_is() {
 async fn hostile_http2() {
     const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     let asked = || http2(false, false, &[200]);
-    let endless_settings = endless(b"", SETTINGS, Duration::ZERO).await;
+    let endless_settings = endless(b"", SETTINGS).await;
     let outcome = ask(endless_settings, asked()).await;
     assert!(!outcome.passed(), "{outcome:?}");
     // HEADERS on stream 1 without END_HEADERS, then CONTINUATION for ever.
     let head: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88];
     let continuation: &[u8] = &[0, 0, 4, 9, 0, 0, 0, 0, 1, 0, 1, b'a', b'b'];
-    let flood = endless(head, continuation, Duration::ZERO).await;
+    let flood = endless(head, continuation).await;
     let outcome = ask(flood, asked()).await;
     assert!(!outcome.passed(), "{outcome:?}");
-    let silent = endless(b"", b"", Duration::from_secs(3600)).await;
+    let silent = saying(b"").await;
     assert_eq!(ask(silent, asked()).await, failed(Failure::StatusTimeout));
     for other in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", &[0xff; 64]] {
         let address = saying(other).await;

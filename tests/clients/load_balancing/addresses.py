@@ -69,7 +69,7 @@ def raw(host, port):
 def network(lab, server):
     """"preserve_client_ip.enabled": on for instances, off where it is turned off.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#client-ip-preservation"""
-    lab.serve(server, "heard.py", 9000)
+    lab.serve(server, "lines.py", 9000, "hear")
     group = lab.group([server], Protocol="TCP", Port=9000)
     balancer, name = lab.balancer("network")
     lab.change_balancer(balancer, {"load_balancing.cross_zone.enabled": "true"})
@@ -107,7 +107,7 @@ def classic(lab, server):
     https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-listener-config.html"""
     elb = lab.classic
     certificate, pem = lab.certificate("classic.example.com")
-    lab.serve(server, "heard.py", 9001)
+    lab.serve(server, "lines.py", 9001, "hear")
     front = {"HTTP": (80, 8080, "HTTP"), "HTTPS": (443, 8080, "HTTP"), "TCP": (90, 9000, "TCP"), "SSL": (91, 9000, "TCP"),
              "PROXY": (92, 9001, "TCP")}
     listeners = [
@@ -144,7 +144,7 @@ def classic(lab, server):
     _, peer, heard = raw(name, 90)
     check((True, b"hello\n"), (peer.startswith("10.0."), heard), "Classic TCP")
     encrypted = lab.internet(
-        "sh", "-c", f"(echo hello; sleep 1) | openssl s_client -quiet -connect {name}:91 -CAfile {pem} -verify_return_error"
+        "sh", "-c", f"echo hello | openssl s_client -quiet -connect {name}:91 -CAfile {pem} -verify_return_error"
     )
     assert b"hello\n".hex().encode() in encrypted.stdout, encrypted
     port, _, heard = raw(name, 92)

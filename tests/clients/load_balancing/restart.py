@@ -106,7 +106,7 @@ def node(lab, balancer):
 def build(lab):
     """An Application and a Network Load Balancer before the same server; an address of each."""
     server = lab.server("web")
-    lab.serve(server, "echo.py", 9000)
+    lab.serve(server, "lines.py", 9000, "echo")
     group = lab.group([server])
     flows, requests = lab.group([server], Protocol="TCP", Port=9000), lab.group([server], Protocol="TCP")
     alb, _ = lab.balancer()

@@ -10,7 +10,7 @@ use crate::lab::Lab;
 
 pub fn runs_user_data_once(lab: &mut Lab) {
     lab.client.create_namespace("ns", Owner::Instances).expect("create");
-    let script = "#!/bin/sh\necho \"id $(id -u) on $(hostname) with $GREETING\"\necho oops >&2\necho x >> /root/ran\nexit 3\n";
+    let script = "#!/bin/sh\necho \"id $(id -u) on $(hostname) with $GREETING\"\necho oops >&2\necho x >> ~/ran\nexit 3\n";
     let mut spec = LaunchSpec { user_data: script.into(), ..lab.spec("a", "ns") };
     spec.env.insert("GREETING".into(), "hello".into());
     lab.client.subscribe().expect("subscribe");
@@ -22,7 +22,7 @@ pub fn runs_user_data_once(lab: &mut Lab) {
     lab.event(|event| matches!(event, Event::InstanceExited { .. }).then_some(()));
     spec.first_boot = false;
     lab.client.launch(&spec).expect("launch again");
-    assert_eq!(lab.ask("a", "cat /root/ran"), "x");
+    assert_eq!(lab.ask("a", "cat ~/ran"), "x");
     assert_eq!(lab.console("a").matches("user data starts").count(), 1);
 }
 
@@ -47,11 +47,11 @@ pub fn writes_the_files_of_an_instance(lab: &mut Lab) {
             .map(|out| out.stdout)
     };
     // The last of them.
-    assert_eq!(says(lab, "/root/.ssh/authorized_keys").as_deref(), Some("ssh-ed25519 AAAA me\n"));
+    assert_eq!(says(lab, "~/.ssh/authorized_keys").as_deref(), Some("ssh-ed25519 AAAA me\n"));
     assert_eq!(says(lab, "/etc/hosts"), Some(spec.hosts.clone()));
     assert_eq!(says(lab, "/etc/resolv.conf"), Some(spec.resolv_conf.clone()));
     assert_eq!(says(lab, "/etc/hostname").as_deref(), Some("host-a\n"));
-    assert_eq!(lab.ask("a", "stat -c '%a %U' /root/.ssh /root/.ssh/authorized_keys"), "700 root\n600 root");
+    assert_eq!(lab.ask("a", "stat -c '%a %U' ~/.ssh ~/.ssh/authorized_keys"), "700 root\n600 root");
     let console = lab.console("a");
     assert!(!console.contains("denied") && !console.contains("error"), "{console}");
 }
@@ -99,8 +99,8 @@ pub fn serves_ssh(lab: &mut Lab) {
     let spec = LaunchSpec { authorized_keys: vec![public], ..lab.spec("a", "ns") };
     lab.client.launch(&spec).expect("launch");
     let private = fs::read_to_string(&key).expect("the private key");
-    lab.ask("a", &format!("cat > /root/key <<'E'\n{private}E\nchmod 600 /root/key"));
-    let login = "ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes root@127.0.0.1 'echo in as $(id -un); exit 5'";
+    lab.ask("a", &format!("cat > ~/key <<'E'\n{private}E\nchmod 600 ~/key"));
+    let login = "ssh -i ~/key -o StrictHostKeyChecking=no -o BatchMode=yes root@127.0.0.1 'echo in as $(id -un); exit 5'";
     let output = lab.sh("a", login);
     if lab.mode.costs().iter().any(|cost| cost.contains("sshd")) {
         // A single user id: sshd cannot become its unprivileged half. The connection is taken and ends, and it is said so.
@@ -113,7 +113,7 @@ pub fn serves_ssh(lab: &mut Lab) {
         "{output:?}\n{}",
         lab.console("a")
     );
-    lab.ask("a", "rm /root/key; ssh-keygen -q -t ed25519 -N '' -f /root/key");
+    lab.ask("a", "rm ~/key; ssh-keygen -q -t ed25519 -N '' -f ~/key");
     assert_eq!(lab.sh("a", login).status, 255, "another key must not do");
 }
 

@@ -1,10 +1,19 @@
-"""A TCP server that answers each connection's first line with who it comes from and the bytes that came: NAME PORT."""
+"""A TCP server of lines: NAME PORT echo|hear.
+
+`echo` sends every line back; `hear` answers a connection's `hello` with who it comes from and all bytes that came.
+"""
 
 import socketserver
 import sys
 
 
-class Handler(socketserver.BaseRequestHandler):
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line)
+
+
+class Hear(socketserver.BaseRequestHandler):
     def handle(self):
         heard = b""
         self.request.settimeout(10)
@@ -25,6 +34,6 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
-server = Server(("0.0.0.0", int(sys.argv[2])), Handler)
+server = Server(("0.0.0.0", int(sys.argv[2])), {"echo": Echo, "hear": Hear}[sys.argv[3]])
 print("ready")
 server.serve_forever()
