@@ -29,6 +29,7 @@ mod target_health;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod whole_file;
 mod writer;
 
 use std::collections::BTreeMap;

@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use enishi_proxy::balancer::login::Signer;
 
-use super::secret;
 use crate::daemon::later::Later;
+use crate::daemon::whole_file;
 
 /// Characters of a line of PEM.
 const LINE: usize = 64;
@@ -56,7 +56,7 @@ impl LoginKey {
     fn make(path: &Path) -> io::Result<Self> {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let made = made.map_err(|_| io::Error::other("a key cannot be made"))?;
-        secret::write(path, made.as_ref())?;
+        whole_file::write(path, made.as_ref(), 0o600)?;
         Self::new(made.as_ref().to_vec())
     }
 

@@ -1,13 +1,13 @@
 //! What load balancers' cookies are encrypted with. It has to be the same after a restart, or clients would lose their targets.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::hmac;
 use enishi_state::Entropy;
 
+use crate::daemon::whole_file;
 use crate::daemon::writer::SystemEntropy;
 
 /// A secret of this data directory.
@@ -41,17 +41,8 @@ impl Secret {
 fn make(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 32];
     SystemEntropy.fill(&mut bytes);
-    write(path, &bytes)?;
+    whole_file::write(path, &bytes, 0o600)?;
     Ok(bytes)
-}
-
-/// Written beside and renamed, so that half a secret is never read.
-pub(super) fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(secret)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

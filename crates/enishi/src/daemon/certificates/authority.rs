@@ -4,9 +4,8 @@
 //! wants to can trust it; nothing does by itself. A reset leaves it alone. Its name has the first digits of its key's hash, so
 //! that the authorities of two data directories are told apart, and so that the name follows from the key.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use rcgen::{
 };
 
 use crate::daemon::later::Later;
+use crate::daemon::whole_file;
 
 const KEY_FILE: &str = "ca.key";
 const CERTIFICATE_FILE: &str = "ca.pem";
@@ -169,15 +169,6 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// Writes a file so that it is there as a whole or not at all.
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let begun = path.with_extension("new");
-    let put = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&begun)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&begun, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    put().with_context(|| format!("cannot write {}", path.display()))
+    whole_file::write(path, text.as_bytes(), mode).with_context(|| format!("cannot write {}", path.display()))
 }
