@@ -114,7 +114,8 @@ fn what_is_broken_by_hand_is_healed() {
         (&router, "ip rule delete fwmark 0x100/0x100"),
         ("web", "ip link delete eth0"),
         ("web", "ip link set eth0 down"),
-        ("web", "ip address flush dev eth0"),
+        // Not `flush`, which goes on for as long as it finds what was healed meanwhile.
+        ("web", "ip address delete $(ip -oneline -4 address show dev eth0 | awk '{print $4}') dev eth0"),
         ("web", "ip route delete default"),
     ] {
         let before = scene.state();
