@@ -7,8 +7,8 @@ mod lab;
 use balancing::{Balancing, target, target_at};
 use enishi_api::ec2;
 use enishi_api::elbv2::{
-    CreateTargetGroupInput, DeleteListenerInput, DeregisterTargetsInput, DescribeTargetHealthInput,
-    RegisterTargetsInput, TargetDescription, TargetGroupAttribute, ops,
+    CreateLoadBalancerInput, CreateTargetGroupInput, DeleteListenerInput, DeregisterTargetsInput,
+    DescribeTargetHealthInput, RegisterTargetsInput, TargetDescription, TargetGroupAttribute, ops,
 };
 use enishi_cloud::tick;
 use enishi_state::elbv2::{HealthReason, TargetHealth};
@@ -215,6 +215,27 @@ fn addresses_have_zones() {
     b.lab.h.code::<ops::RegisterTargets>(public, "InvalidTarget");
     let unknown = registration(&group, zoned("10.9.0.2", "us-east-1z"));
     b.lab.h.code::<ops::RegisterTargets>(unknown, "ValidationError");
+}
+
+/// "Target.IpUnusable": "The target IP address is reserved for use by a load balancer." A Network Load Balancer may send there.
+#[test]
+fn an_address_of_a_load_balancer_is_no_target_of_an_application_load_balancer() {
+    let mut b = Balancing::new();
+    let input = b.application("inner");
+    let inner = b.active(input);
+    let address = b.nodes(&inner)[0].private_ip_address.clone().unwrap();
+    for (name, kind, protocol, wanted) in [
+        ("web", "application", "HTTP", state("unused", "Target.IpUnusable")),
+        ("net", "network", "TCP", state("initial", "Elb.InitialHealthChecking")),
+    ] {
+        let input = CreateLoadBalancerInput { r#type: text(kind), ..b.application(name) };
+        let outer = b.active(input);
+        let input = CreateTargetGroupInput { target_type: text("ip"), ..b.group(name, protocol) };
+        let group = b.create_group(input).target_group_arn.unwrap();
+        b.listen(&outer, protocol, 80, &group);
+        b.register(&group, vec![target(&address)]);
+        assert_eq!(b.states(&group), wanted);
+    }
 }
 
 #[test]

@@ -223,6 +223,7 @@ pub(crate) fn touched_balancers(before: &World, after: &World, delta: &Delta) ->
     });
     each::<NetworkInterface>(before, after, delta, |world, row| {
         touched.extend(load_balancer::of_node(world, row));
+        groups.extend(target_group::of_target(world, &row.primary_ip().to_string()));
         groups.extend(row.instance().into_iter().flat_map(|id| target_group::of_target(world, id.as_str())));
     });
     each::<Address>(before, after, delta, |world, row| {

@@ -2,7 +2,7 @@
 //! [Registered targets](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html)
 //!
 //! A target that no node can use is left out: an instance that is not up, an address in a zone that the load balancer has no
-//! node in. AWS calls those `unused`.
+//! node in, an address that is a load balancer's. AWS calls those `unused`.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -180,6 +180,7 @@ pub(crate) type Place = (Ipv4Addr, Option<String>);
 fn places(world: &World, group: &rows::TargetGroup, row: &rows::Target) -> Vec<Place> {
     match group.target_type {
         TargetType::Instance => instance(world, &row.target).into_iter().collect(),
+        TargetType::Ip if group.has_reserved(world, &row.target) => Vec::new(),
         TargetType::Ip => {
             row.target.parse().ok().map(|ip| (ip, zone_of(world, group, row, ip))).into_iter().collect()
         }

@@ -38,6 +38,14 @@ def reasons(lab):
     lab.healthy(group)
     ok("Target.ResponseCodeMismatch (and fail open), Target.Timeout, Target.FailedHealthChecks, healthy again")
 
+    reserved = lab.group(TargetType="ip")
+    lab.elb.register_targets(TargetGroupArn=reserved, Targets=[{"Id": lab.nodes(balancer)[1]["PrivateIpAddress"]}])
+    lab.rule(lab.elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"], 9,
+             [{"Field": "path-pattern", "Values": ["/itself"]}], forward(reserved))
+    check(("unused", "Target.IpUnusable"), lab.health(reserved), "an address of a load balancer")
+    check(503, lab.curl(f"http://{name}/itself").status, "no target that can be used")
+    ok("Target.IpUnusable: a load balancer's own address is asked for nothing")
+
     lab.ec2.stop_instances(InstanceIds=[server.id])
     until("Target.InvalidState", lambda: lab.health(group) == ("unused", "Target.InvalidState"))
     check(503, lab.curl(f"http://{name}/").status, "with no target that runs")

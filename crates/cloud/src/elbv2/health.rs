@@ -128,13 +128,18 @@ fn shape(
             quic_server_id: None,
         }),
         health_check_port: text(group.health_check.port.unwrap_or(row.port)),
-        target_health: Some(health_of(world, balancer, row)),
+        target_health: Some(health_of(world, group, balancer, row)),
         administrative_override: balancer.map(|_| no_override),
         ..Default::default()
     }
 }
 
-fn health_of(world: &World, balancer: Option<&LoadBalancer>, row: &Target) -> api::TargetHealth {
+fn health_of(
+    world: &World,
+    group: &TargetGroup,
+    balancer: Option<&LoadBalancer>,
+    row: &Target,
+) -> api::TargetHealth {
     if let TargetHealth::Draining { .. } = row.health {
         let reason = "Target.DeregistrationInProgress";
         return health("draining", Some(reason), Some("Target deregistration is in progress"));
@@ -148,6 +153,9 @@ fn health_of(world: &World, balancer: Option<&LoadBalancer>, row: &Target) -> ap
     if let Some(instance) = instance.filter(|instance| !instance.state.is_up()) {
         let why = format!("Target is in the {} state", instance.state.name());
         return unused("Target.InvalidState", &why);
+    }
+    if group.has_reserved(world, &row.target) {
+        return unused("Target.IpUnusable", "The target IP address is reserved for use by a load balancer");
     }
     let is_enabled = |zone: &str| balancer.zones.iter().any(|enabled| enabled.zone == zone);
     if zone_of(world, row).is_some_and(|zone| !is_enabled(zone)) {

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{self, Attributes};
-use crate::ec2::VpcId;
+use crate::ec2::{InterfaceKind, NetworkInterface, VpcId};
 use crate::id::name_id;
-use crate::{Keys, Row, Scope, Timestamp};
+use crate::{Keys, Row, Scope, Timestamp, World};
 
 name_id!(TargetGroupArn, "a target group: `arn:…:targetgroup/NAME/ID`");
 
@@ -135,6 +135,18 @@ impl TargetGroup {
             (_, TargetGroupProtocol::Udp | TargetGroupProtocol::TcpUdp) => true,
             (_, TargetGroupProtocol::Tcp | TargetGroupProtocol::Tls) => self.target_type != TargetType::Ip,
         }
+    }
+
+    /// Whether a target is an address that the group cannot use, as a load balancer of the VPC has it: "You can't register the IP
+    /// addresses of another Application Load Balancer in the same VPC." Groups of Network Load Balancers can.
+    /// [Target type](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-type)
+    pub fn has_reserved(&self, world: &World, target: &str) -> bool {
+        let is_balancers = |row: &NetworkInterface| {
+            matches!(row.kind, InterfaceKind::LoadBalancer | InterfaceKind::NetworkLoadBalancer)
+        };
+        self.target_type == TargetType::Ip
+            && self.protocol.is_application()
+            && world.by("private_ip", &format!("{}/{target}", self.vpc)).any(is_balancers)
     }
 }
 
