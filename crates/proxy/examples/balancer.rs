@@ -28,7 +28,7 @@ const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetg
 struct Direct;
 
 impl Connector for Direct {
-    fn connect(&self, target: SocketAddrV4) -> Connecting {
+    fn connect(&self, target: SocketAddrV4, _: Option<SocketAddrV4>) -> Connecting {
         Box::pin(TcpStream::connect(target))
     }
 }

@@ -82,17 +82,34 @@ def network(lab, server):
     _, peer, heard = raw(name, 90)
     assert peer in nodes and heard == b"hello\n", f"{peer} is no node of {nodes}"
     ok("NLB: the target sees the client's address, or a node's with preserve_client_ip off")
-    proxied(lab, group, name)
+    secure(lab, group, balancer, name, nodes)
+    proxied(lab, group, name, nodes)
 
 
-def proxied(lab, group, name):
+def secure(lab, group, balancer, name, nodes):
+    """A TLS listener keeps the client's address as a TCP listener does.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#client-ip-preservation"""
+    certificate, pem = lab.certificate("network.example.com")
+    lab.listener(balancer, forward(group), port=91, protocol="TLS", Certificates=[{"CertificateArn": certificate}])
+    script = f"echo hello | openssl s_client -quiet -connect {name}:91 -CAfile {pem} -verify_return_error"
+    for keeps, sees in (("true", {INTERNET}), ("false", nodes)):
+        lab.change_group(group, {"preserve_client_ip.enabled": keeps})
+        done = lab.internet("sh", "-c", script)
+        check(0, done.returncode, f"TLS: {done.stderr}")
+        peer, heard = done.stdout.decode().split()
+        assert peer in sees, f"{peer} is none of {sees}"
+        check(b"hello\n", bytes.fromhex(heard), "what was said over TLS")
+    ok("NLB: behind a TLS listener the target sees the client's address, or a node's with preserve_client_ip off")
+
+
+def proxied(lab, group, name, nodes):
     """"Proxy protocol version 2 provides a binary encoding of the proxy protocol header."
     https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#proxy-protocol"""
     lab.change_group(group, {"proxy_protocol_v2.enabled": "true"})
-    # The connection itself comes from a node here, whatever `preserve_client_ip` says: docs/load-balancing.md.
-    for keeps in ("false", "true"):
+    for keeps, sees in (("false", nodes), ("true", {INTERNET})):
         lab.change_group(group, {"preserve_client_ip.enabled": keeps})
-        port, _, heard = raw(name, 90)
+        port, peer, heard = raw(name, 90)
+        assert peer in sees, f"{peer} is none of {sees}"
         assert heard.startswith(PROXY_V2 + b"\x21\x11"), heard
         check(INTERNET, ".".join(map(str, heard[16:20])), "the header's source address")
         check(port, int.from_bytes(heard[24:26], "big"), "the header's source port")

@@ -22,7 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 struct Direct;
 
 impl Connector for Direct {
-    fn connect(&self, target: SocketAddrV4) -> Connecting {
+    fn connect(&self, target: SocketAddrV4, _: Option<SocketAddrV4>) -> Connecting {
         Box::pin(tokio::net::TcpStream::connect(target))
     }
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::daemon::dns::PublicResolver;
 use crate::daemon::reconcile::NodeSockets;
 
-/// Connects from inside of a node's namespace, whose only address is the source.
+/// Connects from inside of a node's namespace, whose only address is the source where a client's is not to be seen.
 pub struct NodeConnector {
     sockets: NodeSockets,
     namespace: NamespaceName,
@@ -32,9 +32,14 @@ impl NodeConnector {
 }
 
 impl Connector for NodeConnector {
-    fn connect(&self, target: SocketAddrV4) -> Connecting {
+    fn connect(&self, target: SocketAddrV4, client: Option<SocketAddrV4>) -> Connecting {
         let (sockets, namespace) = (self.sockets.clone(), self.namespace.clone());
-        Box::pin(async move { sockets.connect(&namespace, None, target).await })
+        Box::pin(async move {
+            match client {
+                Some(client) => sockets.connect_as(&namespace, client, target).await,
+                None => sockets.connect(&namespace, None, target).await,
+            }
+        })
     }
 
     /// "The DNS for the endpoints must be publicly resolvable, even if they resolve to private IP addresses."

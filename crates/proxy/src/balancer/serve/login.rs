@@ -83,7 +83,7 @@ async fn ask_now(local: &Local, url: &str, question: Question<'_>) -> io::Result
         Ok(address) => address,
         Err(_) => local.shared.connector.resolve(host).await?,
     };
-    let stream = local.shared.connector.connect(SocketAddrV4::new(address, port)).await?;
+    let stream = local.shared.connector.connect(SocketAddrV4::new(address, port), None).await?;
     let stream = if is_tls {
         Stream::Client(Box::new(local.shared.provider_tls.connect(stream, host).await?))
     } else {

@@ -14,6 +14,7 @@ mod local;
 mod log;
 mod login;
 mod raw;
+mod schedule;
 mod stream;
 mod target;
 mod timer;
@@ -45,10 +46,11 @@ pub type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>
 /// A name that is being looked up.
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Ipv4Addr>> + Send>>;
 
-/// Makes connections from the node's address, in its network.
+/// Makes connections in the node's network.
 pub trait Connector: Send + Sync {
-    /// Connects to a target. The future is polled in the runtime that will use the connection.
-    fn connect(&self, target: SocketAddrV4) -> Connecting;
+    /// Connects to a target, which is to see `client` as who connects, or else the node. The future is polled in the runtime that
+    /// will use the connection.
+    fn connect(&self, target: SocketAddrV4, client: Option<SocketAddrV4>) -> Connecting;
 
     /// The address of an identity provider. Without names, only providers that are named by their address are asked.
     fn resolve(&self, name: &str) -> Resolving {

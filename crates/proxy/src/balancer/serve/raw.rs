@@ -1,5 +1,6 @@
 //! Listeners of bytes: TCP, and TLS that ends here.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -52,7 +53,11 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
         local.count(Metric::ActiveTlsConnections, 1);
     }
     let is_tls = matches!(group.config.protocol, TargetProtocol::Tls | TargetProtocol::Https);
-    let connected = connect(&local, target.address, is_tls, false).await;
+    let seen = match client.address {
+        SocketAddr::V4(address) if group.config.preserve_client_ip => Some(address),
+        _ => None,
+    };
+    let connected = connect(&local, target.address, seen, is_tls, false).await;
     let connected_at = Instant::now();
     let mut moved = (0, 0);
     match connected {

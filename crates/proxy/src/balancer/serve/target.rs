@@ -143,7 +143,7 @@ pub(super) async fn obtain(
         return Ok((Target::Http1(target), true));
     }
     let is_tls = matches!(group.config.protocol, TargetProtocol::Https | TargetProtocol::Tls);
-    let stream = connect(local, plan.address, is_tls, is_http2).await?;
+    let stream = connect(local, plan.address, None, is_tls, is_http2).await?;
     if is_http2 {
         let target = Http2Target::begin(stream).await.map_err(|_| Unreachable::Refused)?;
         local.pools.share(&plan.state, &target);
@@ -160,14 +160,15 @@ pub(super) async fn obtain(
     ))
 }
 
-/// Connects, over TLS if wanted. "SSL handshake timeout (10 seconds)"
+/// Connects, under the address of `client` if given, and over TLS if wanted. "SSL handshake timeout (10 seconds)"
 pub(super) async fn connect(
     local: &Local,
     address: SocketAddrV4,
+    client: Option<SocketAddrV4>,
     is_tls: bool,
     is_http2: bool,
 ) -> Result<Stream, Unreachable> {
-    let connected = timeout(CONNECT, local.shared.connector.connect(address)).await;
+    let connected = timeout(CONNECT, local.shared.connector.connect(address, client)).await;
     let stream = match connected {
         Err(_) => return Err(Unreachable::Silent),
         Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Err(Unreachable::Silent),

@@ -103,6 +103,43 @@ impl NodeSockets {
         TcpSocket::from_std_stream(socket.into()).connect(target.into()).await
     }
 
+    /// Connects from inside a namespace under an address that is not its own, from the same port if that is free. Only where
+    /// answers are led back to processes ([`enishi_fabric::program::NetworkBalancer::transparent`]).
+    ///
+    /// # Errors
+    /// As [`NodeSockets::make`]; otherwise why there is no connection.
+    pub async fn connect_as(
+        &self,
+        namespace: &NamespaceName,
+        source: SocketAddrV4,
+        target: SocketAddrV4,
+    ) -> io::Result<TcpStream> {
+        match self.connect_under(namespace, source, target).await {
+            // Another connection between the two has the port, or had it until just now.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) =>
+            {
+                self.connect_under(namespace, SocketAddrV4::new(*source.ip(), 0), target).await
+            }
+            connected => connected,
+        }
+    }
+
+    async fn connect_under(
+        &self,
+        namespace: &NamespaceName,
+        source: SocketAddrV4,
+        target: SocketAddrV4,
+    ) -> io::Result<TcpStream> {
+        let socket = self.stream_socket(namespace).await?;
+        socket.set_ip_transparent_v4(true)?;
+        // A client may use a port for several listeners at a time, whose targets differ.
+        socket.set_reuse_address(true)?;
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
+        socket.bind(&SocketAddr::V4(source).into())?;
+        TcpSocket::from_std_stream(socket.into()).connect(target.into()).await
+    }
+
     /// A socket for a connection, neither bound nor connected, that does not block.
     ///
     /// # Errors
