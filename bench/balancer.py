@@ -2,7 +2,7 @@
 """Load balancers against nginx and HAProxy, each in the same VPC, before the same server, in the same run.
 
     bench/balancer.py                    everything (about fifteen minutes), as root; prints a Markdown table
-    bench/balancer.py http nlb           only these of: http websockets rules targets nlb
+    bench/balancer.py http nlb           only these of: http websockets rules targets nlb restart
 
 Builds the release binary. Wants `nginx`, `haproxy`, `wrk`, `h2load` (nghttp2-client), `iperf3` and `openssl`: Debian packages of
 these names. nginx and HAProxy run in instances of their own, with a worker for each core; what they get and what the load balancer
@@ -25,6 +25,8 @@ from run import Daemon, Ec2, every, first, instances, private_ip, row, spread
 ROUNDS = 5
 SECONDS = 4
 BODY = "x" * 612
+# Where the client and the server of connections are in their instances.
+CONNECTIONS = "/run/connections"
 
 
 class Elb(Ec2):
@@ -69,8 +71,7 @@ class Lab:
         subprocess.run(
             [run.ENISHI, "exec", target, "--", "sh", "-c", f"mkdir -p $(dirname {path}) && cat > {path}"],
             env=self.daemon.environment,
-            input=text,
-            text=True,
+            input=text if isinstance(text, bytes) else text.encode(),
             check=True,
         )
 
@@ -160,6 +161,10 @@ frontend tcp
 backend tcp
   mode tcp
   server one {upstream}
+listen bare
+  mode tcp
+  bind :9001
+  server one {self.address['server']}:9090
 """,
         )
         self.start(self.haproxy, "haproxy", "-f", "/etc/bench/haproxy.cfg")
@@ -312,26 +317,66 @@ def rules():
         many = lab.targets("many", "HTTP", 8080, *range(8080, 9080))
         lab.listen(balancer, "HTTP", 80, few)
         listener = lab.listen(balancer, "HTTP", 81, many)
-        for n in range(499):
-            lab.elb(
-                "CreateRule",
-                ListenerArn=listener,
-                Priority=n + 1,
-                **{
-                    "Conditions.member.1.Field": "path-pattern",
-                    "Conditions.member.1.Values.member.1": f"/service-{n}/*",
-                    "Actions.member.1.Type": "forward",
-                    "Actions.member.1.TargetGroupArn": few,
-                },
-            )
+        path_rules(lab, listener, few)
+        # The same rules, but one target.
+        narrow = lab.listen(balancer, "HTTP", 82, few)
+        path_rules(lab, narrow, few)
         lab.healthy(few)
         lab.healthy(many, 1000)
-        small, large = [], []
+        spread_by_nginx(lab)
+        ways = {"small": f"{address}", "rules": f"{address}:82", "large": f"{address}:81",
+                "nginx": f"{lab.address['nginx']}:80", "nginx, large": f"{lab.address['nginx']}:81"}
+        rates = {way: [] for way in ways}
         for _ in range(ROUNDS):
-            small.append(lab.wrk(f"http://{address}/")[0])
-            large.append(lab.wrk(f"http://{address}:81/")[0])
-        cost = 1 - statistics.median(b / a for a, b in zip(small, large))
-        row("500 rules and 1,000 targets, requests/s", spread(large), f"1 and 1: {spread(small)}", f"costs {cost:.1%}", "less than 10 %")
+            for way, where in ways.items():
+                rates[way].append(lab.wrk(f"http://{where}/")[0])
+
+        def cost(less, more):
+            return f"costs {1 - statistics.median(b / a for a, b in zip(rates[less], rates[more])):.1%}"
+
+        small = f"1 and 1: {spread(rates['small'])}"
+        row("500 rules and 1 target, requests/s", spread(rates["rules"]), small, cost("small", "rules"), "less than 10 %")
+        row("500 rules and 1,000 targets, requests/s", spread(rates["large"]), small, cost("small", "large"), "less than 10 %")
+        row("nginx, the same locations and servers, requests/s", spread(rates["nginx, large"]),
+            f"1 and 1: {spread(rates['nginx'])}", cost("nginx", "nginx, large"), "")
+
+
+def path_rules(lab, listener, group):
+    for n in range(499):
+        lab.elb(
+            "CreateRule",
+            ListenerArn=listener,
+            Priority=n + 1,
+            **{
+                "Conditions.member.1.Field": "path-pattern",
+                "Conditions.member.1.Values.member.1": f"/service-{n}/*",
+                "Actions.member.1.Type": "forward",
+                "Actions.member.1.TargetGroupArn": group,
+            },
+        )
+
+
+def spread_by_nginx(lab):
+    """nginx on port 80 with one server, on port 81 with 499 locations before the one that leads to 1,000 servers."""
+    servers = "".join(f"server {lab.address['server']}:{port};" for port in range(8080, 9080))
+    locations = "".join(f"location /service-{n}/ {{ proxy_pass http://few; }}" for n in range(499))
+    kept = "keepalive_requests 100000000;"
+    lab.put(
+        lab.nginx,
+        "/etc/bench/proxy.conf",
+        f"""daemon off; worker_processes auto; error_log /dev/null; pid /run/bench.pid;
+events {{ worker_connections 8192; }}
+http {{ access_log off; {kept} client_body_temp_path /tmp/b1; proxy_temp_path /tmp/b2;
+  fastcgi_temp_path /tmp/b3; uwsgi_temp_path /tmp/b4; scgi_temp_path /tmp/b5;
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+  upstream few {{ server {lab.address['server']}:8080; keepalive 256; {kept} }}
+  upstream many {{ {servers} keepalive 4096; {kept} }}
+  server {{ listen 80 reuseport backlog=4096; location / {{ proxy_pass http://few; }} }}
+  server {{ listen 81 reuseport backlog=4096; {locations} location / {{ proxy_pass http://many; }} }} }}""",
+    )
+    lab.start(lab.nginx, "nginx", "-c", "/etc/bench/proxy.conf")
+    lab.until_answers(f"http://{lab.address['nginx']}:81/")
 
 
 def targets():
@@ -442,18 +487,91 @@ def nlb():
                 rates[name].append(float(re.search(r"([\d.]+) Gbits/sec.*receiver", text).group(1)))
         ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["direct"]))
         row("one TCP stream through an NLB, Gbit/s", spread(rates["ours"], 1), f"without {spread(rates['direct'], 1)}", f"{ratio:.2f}", "at least 0.80")
-        rates = {"ours": [], "haproxy": [], "direct": []}
+        ask = lambda url: lab.wrk(url, 32, "-H", "Connection: close")[0]
         urls = {"ours": f"http://{address}/", "haproxy": f"http://{lab.address['haproxy']}:9000/",
                 "direct": f"http://{lab.address['server']}:8080/"}
+        connections("requests/s through an NLB, a connection each", ask, urls, "")
+        # A client and a server that do nothing else, so that what is between them counts.
+        built = run.CACHE / "connections"
+        run.CACHE.mkdir(parents=True, exist_ok=True)
+        source = run.ROOT / "bench/connections.rs"
+        subprocess.run(["rustc", "--edition", "2024", "-O", "-o", built, source], check=True)
+        for target in (lab.client, lab.server):
+            lab.put(target, CONNECTIONS, built.read_bytes())
+        lab.start(lab.server, "sh", "-c", f"chmod +x {CONNECTIONS}; exec {CONNECTIONS} serve 0.0.0.0:9090")
+        lab.ask("chmod", "+x", CONNECTIONS)
+        bare = lab.targets("bare", "TCP", 9090, 9090)
+        lab.listen(balancer, "TCP", 90, bare)
+        lab.healthy(bare)
+        make = lambda where: float(lab.ask(CONNECTIONS, "make", where, "32", str(SECONDS)))
+        where = {"ours": f"{address}:90", "haproxy": f"{lab.address['haproxy']}:9001",
+                 "direct": f"{lab.address['server']}:9090"}
+        connections("new connections/s through an NLB", make, where, "at least 2")
+
+
+def connections(what, measure, ways, wanted):
+    rates = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, where in ways.items():
+            rates[way].append(measure(where))
+    ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["haproxy"]))
+    peers = f"HAProxy in TCP mode {spread(rates['haproxy'])}; without either {spread(rates['direct'])}"
+    row(what, spread(rates["ours"]), peers, f"{ratio:.2f}", wanted)
+
+
+PROBE = """
+import http.client, sys, time
+out, end = open("/run/probe", "w", buffering=1), time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    try:
+        connection = http.client.HTTPConnection(sys.argv[1], 80, timeout=2)
+        connection.request("GET", "/")
+        said = connection.getresponse().status
+        connection.close()
+    except Exception as error:
+        said = type(error).__name__
+    print(time.monotonic(), said, file=out)
+    time.sleep(0.001)
+"""
+
+
+def restart():
+    """`kill -9` and a new daemon, with connections through a Network Load Balancer and requests to an Application Load Balancer."""
+    print("Restart under load", flush=True)
+    seconds, times, ready, seen, errors = 6, [], [], set(), []
+    with Daemon() as daemon:
+        lab = Lab(daemon)
+        lab.serve()
+        groups, addresses = {}, {}
+        for kind, protocol in (("application", "HTTP"), ("network", "TCP")):
+            balancer, addresses[kind] = lab.balancer(kind)
+            groups[kind] = lab.targets(kind, protocol, 8080, 8080)
+            lab.listen(balancer, protocol, 80, groups[kind])
+            lab.healthy(groups[kind])
+        lab.put(lab.client, "/run/probe.py", PROBE)
         for _ in range(ROUNDS):
-            for name, url in urls.items():
-                rates[name].append(lab.wrk(url, 32, "-H", "Connection: close")[0])
-        ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["haproxy"]))
-        peers = f"HAProxy in TCP mode {spread(rates['haproxy'])}; without either {spread(rates['direct'])}"
-        row("new connections/s through an NLB", spread(rates["ours"]), peers, f"{ratio:.2f}", "at least 2")
+            for address in addresses.values():
+                lab.until_answers(f"http://{address}/")
+            load = f"wrk -t1 -c8 -d{seconds}s http://{addresses['network']}/ > /run/load"
+            probe = f"python3 /run/probe.py {addresses['application']} {seconds}"
+            lab.ask("sh", "-c", f"({load}; echo over >> /run/load) > /dev/null 2>&1 & {probe} > /dev/null 2>&1 & sleep 1")
+            daemon.process.kill()
+            daemon.process.wait()
+            began = time.monotonic()
+            daemon.start()
+            ready.append(daemon.ready * 1000)
+            while "over" not in (text := lab.ask("cat", "/run/load")):
+                time.sleep(0.1)
+            errors.append(text.count("Socket errors") + text.count("Non-2xx"))
+            lines = [line.split() for line in lab.ask("cat", "/run/probe").splitlines()]
+            seen |= {said for _, said in lines}
+            times.append((next(float(at) for at, said in lines if float(at) > began and said == "200") - began) * 1000)
+    row("restart: ms from the process's start to the first 200 of an ALB", spread(times, 1),
+        f"`listening` after {spread(ready, 1)}; seen: {', '.join(sorted(seen))}", "", "under 200")
+    row("the same: errors of 8 busy connections through an NLB", str(sum(errors)), "", "", "0")
 
 
-PARTS = {"http": http, "websockets": websockets, "rules": rules, "targets": targets, "nlb": nlb}
+PARTS = {"http": http, "websockets": websockets, "rules": rules, "targets": targets, "nlb": nlb, "restart": restart}
 
 
 def main():

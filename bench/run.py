@@ -45,10 +45,22 @@ class Daemon:
 
     def __enter__(self):
         self.data = tempfile.mkdtemp(prefix="enishi-bench-")
-        log = open(Path(self.data) / "log", "w")
+        self.port = 0
+        self.start()
+        self.endpoint = f"http://{self.host}:{self.port}"
+        connection = http.client.HTTPConnection(self.host, self.port)
+        connection.request("GET", "/_enishi/status")
+        self.dns = json.load(connection.getresponse())["dns"]
+        connection.close()
+        self.environment = {**os.environ, "ENISHI_ENDPOINT": self.endpoint}
+        return self
+
+    def start(self):
+        """Starts the process, again if there was one: then at the same port."""
+        log = open(Path(self.data) / "log", "a")
         started = time.monotonic()
         self.process = subprocess.Popen(
-            [ENISHI, "up", "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--data-dir", f"{self.data}/data"],
+            [ENISHI, "up", "--listen", f"127.0.0.1:{self.port}", "--dns", "127.0.0.1:0", "--data-dir", f"{self.data}/data"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -61,13 +73,6 @@ class Daemon:
             sys.exit(f"enishi up did not start: {(Path(self.data) / 'log').read_text()}")
         self.host, self.port = found.group(1), int(found.group(2))
         self.ready = time.monotonic() - started
-        self.endpoint = f"http://{self.host}:{self.port}"
-        connection = http.client.HTTPConnection(self.host, self.port)
-        connection.request("GET", "/_enishi/status")
-        self.dns = json.load(connection.getresponse())["dns"]
-        connection.close()
-        self.environment = {**os.environ, "ENISHI_ENDPOINT": self.endpoint}
-        return self
 
     def __exit__(self, *_):
         subprocess.run([ENISHI, "down"], env=self.environment, capture_output=True)

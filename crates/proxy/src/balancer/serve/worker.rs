@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::local::{Entered, Local, Shared, Worker};
 use super::log::Client;
 use super::stream::Stream;
-use super::{client, http2, raw};
+use super::{client, http2, raw, schedule};
 use crate::balancer::counters::Metric;
 
 /// Connections that a worker serves for one node at most.
@@ -79,6 +79,8 @@ impl Workers {
             // A thread has to know the others, but must not keep them alive.
             let others = Arc::downgrade(&senders.0);
             thread::Builder::new().name(format!("balancer-{index}")).spawn(move || {
+                // Refused, it costs speed only.
+                let _ = schedule::without_interrupting();
                 let Ok(runtime) = runtime() else { return };
                 runtime.block_on(Thread::new(index, others).run(receiver));
             })?;
