@@ -503,7 +503,7 @@ def nlb():
         bare = lab.targets("bare", "TCP", 9090, 9090)
         lab.listen(balancer, "TCP", 90, bare)
         lab.healthy(bare)
-        make = lambda where: float(lab.ask(CONNECTIONS, "make", where, "32", str(SECONDS)))
+        make = lambda where: float(lab.ask(CONNECTIONS, "make", where, "128", str(SECONDS)))
         where = {"ours": f"{address}:90", "haproxy": f"{lab.address['haproxy']}:9001",
                  "direct": f"{lab.address['server']}:9090"}
         connections("new connections/s through an NLB", make, where, "at least 2")

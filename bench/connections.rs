@@ -28,9 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    for accepted in TcpListener::bind(address)?.incoming() {
-        drop(accepted);
-    }
+    let listener = TcpListener::bind(address)?;
+    let threads = thread::available_parallelism()?.get();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| listener.incoming().for_each(drop));
+        }
+    });
     Ok(())
 }
 

@@ -198,7 +198,7 @@ impl Connection {
                 return self.answered(live, log, answer, keep_alive && framing == Framing::Empty).await;
             }
             Outcome::Login(callback) => {
-                let (answer, reason) = login::finish(&self.local, &callback).await;
+                let (answer, reason) = Box::pin(login::finish(&self.local, &callback)).await;
                 ready.answered(&answer, Because::Login(None));
                 if let Some(reason) = reason {
                     log.refused(reason);

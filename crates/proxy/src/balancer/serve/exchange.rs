@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use tokio::time::Instant;
@@ -163,7 +163,10 @@ pub(super) async fn with_http1(
         let keep_target = !close && framing != Framing::UntilClose && is_uploaded.get();
         Ok(Finished { keep_client: keep, keep_target, is_upgraded: false })
     };
-    let finished = both(deal, pump(source, &mut up), respond, &is_uploaded).await;
+    let finished = {
+        let (upload, respond) = (pin!(pump(source, &mut up)), pin!(respond));
+        both(deal, upload, respond, &is_uploaded).await
+    };
     deal.log.upstream_sent(up.sent());
     finished.map(|finished| Finished { keep_target: finished.keep_target && input.is_empty(), ..finished })
 }
@@ -190,7 +193,10 @@ pub(super) async fn with_http2(
         })?;
         Ok(Finished { keep_client: keep, keep_target: true, is_upgraded: false })
     };
-    let finished = both(deal, pump(source, &mut up), respond, &is_uploaded).await;
+    let finished = {
+        let (upload, respond) = (pin!(pump(source, &mut up)), pin!(respond));
+        both(deal, upload, respond, &is_uploaded).await
+    };
     deal.log.upstream_sent(up.sent());
     finished
 }
@@ -198,11 +204,10 @@ pub(super) async fn with_http2(
 /// Drives the request's body and the response at the same time; the response decides.
 async fn both(
     deal: &Deal<'_>,
-    upload: impl Future<Output = Result<(), PumpError>>,
-    respond: impl Future<Output = Result<Finished, Failed>>,
+    mut upload: Pin<&mut impl Future<Output = Result<(), PumpError>>>,
+    mut respond: Pin<&mut impl Future<Output = Result<Finished, Failed>>>,
     is_uploaded: &Cell<bool>,
 ) -> Result<Finished, Failed> {
-    let (mut upload, mut respond) = (pin!(upload), pin!(respond));
     let mut is_uploading = true;
     let mut client = deal.client;
     let target = &deal.route.target.state;

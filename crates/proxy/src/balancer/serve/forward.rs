@@ -12,7 +12,7 @@ use super::body::{Sink, Source};
 use super::exchange::{Deal, Failed, Finished, with_http1, with_http2};
 use super::local::{Live, Local};
 use super::log::{Client, Log};
-use super::target::{Http1Target, Target, Unreachable, obtain};
+use super::target::{Http1Target, Target, Unreachable, begin, waiting};
 use crate::balancer::answers::{Answer, classic_reason, reason};
 use crate::balancer::counters::{GroupMetric, Metric};
 use crate::balancer::forwarding::{BodyFrame, Forwarding, HeaderSink, put_lines};
@@ -193,10 +193,16 @@ pub(super) async fn forward(
     let _in_flight = InFlight::new(&plan.state);
     let mut may_reuse = true;
     loop {
-        let obtained = sink.unless_reset(obtain(deal.local, group, plan, may_reuse)).await;
-        let (mut target, is_reused) = match obtained {
+        // What is rare is boxed, here and below: it would make every request's state as large as its own.
+        let waiting = waiting(deal.local, group, plan, may_reuse);
+        let is_reused = waiting.is_some();
+        let obtained = match waiting {
+            Some(target) => Ok(Ok(target)),
+            None => sink.unless_reset(Box::pin(begin(deal.local, group, plan))).await,
+        };
+        let mut target = match obtained {
             Err(error) => return Forwarded::ClientGone(error),
-            Ok(Ok(obtained)) => obtained,
+            Ok(Ok(target)) => target,
             Ok(Err(why)) => {
                 let (metric, status) = match why {
                     Unreachable::Refused => (GroupMetric::TargetConnectionErrorCount, 502),
@@ -216,7 +222,7 @@ pub(super) async fn forward(
                 with_http1(deal, target, source, sink, frame(framing)).await
             }
             (Target::Http2(target), Head::Http2(head)) => {
-                with_http2(deal, target, (**head).clone(), source, sink).await
+                Box::pin(with_http2(deal, target, (**head).clone(), source, sink)).await
             }
             _ => return Forwarded::Unanswered(502),
         };

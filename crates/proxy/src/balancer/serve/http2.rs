@@ -202,7 +202,7 @@ async fn handle(
             return;
         }
         Outcome::Login(callback) => {
-            let (own, reason) = login::finish(local, &callback).await;
+            let (own, reason) = Box::pin(login::finish(local, &callback)).await;
             ready.answered(&own, Because::Login(None));
             if let Some(reason) = reason {
                 log.refused(reason);

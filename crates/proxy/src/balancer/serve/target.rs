@@ -127,37 +127,31 @@ impl Waiting {
     }
 }
 
-/// A connection to a target, and whether it has been used before.
-pub(super) async fn obtain(
-    local: &Local,
-    group: &Group,
-    plan: &TargetPlan,
-    may_reuse: bool,
-) -> Result<(Target, bool), Unreachable> {
-    let is_http2 = group.config.version != TargetVersion::Http1;
-    if is_http2 {
-        if let Some(target) = local.pools.take_http2(&plan.state) {
-            return Ok((Target::Http2(target), true));
-        }
-    } else if may_reuse && let Some(target) = local.pools.take_http1(&plan.state) {
-        return Ok((Target::Http1(target), true));
+/// A connection to a target that waits, if `may_reuse`; those of HTTP/2 are shared in any case.
+pub(super) fn waiting(local: &Local, group: &Group, plan: &TargetPlan, may_reuse: bool) -> Option<Target> {
+    match group.config.version {
+        TargetVersion::Http1 if may_reuse => local.pools.take_http1(&plan.state).map(Target::Http1),
+        TargetVersion::Http1 => None,
+        TargetVersion::Http2 | TargetVersion::Grpc => local.pools.take_http2(&plan.state).map(Target::Http2),
     }
+}
+
+/// A new connection to a target.
+pub(super) async fn begin(local: &Local, group: &Group, plan: &TargetPlan) -> Result<Target, Unreachable> {
+    let is_http2 = group.config.version != TargetVersion::Http1;
     let is_tls = matches!(group.config.protocol, TargetProtocol::Https | TargetProtocol::Tls);
     let stream = connect(local, plan.address, None, is_tls, is_http2).await?;
     if is_http2 {
         let target = Http2Target::begin(stream).await.map_err(|_| Unreachable::Refused)?;
         local.pools.share(&plan.state, &target);
-        return Ok((Target::Http2(target), false));
+        return Ok(Target::Http2(target));
     }
-    Ok((
-        Target::Http1(Box::new(Http1Target {
-            io: Io::new(stream),
-            input: Buffer::new(local.worker.buffers.clone()),
-            out: Vec::with_capacity(1024),
-            parser: ResponseParser::default(),
-        })),
-        false,
-    ))
+    Ok(Target::Http1(Box::new(Http1Target {
+        io: Io::new(stream),
+        input: Buffer::new(local.worker.buffers.clone()),
+        out: Vec::with_capacity(1024),
+        parser: ResponseParser::default(),
+    })))
 }
 
 /// Connects, under the address of `client` if given, and over TLS if wanted. "SSL handshake timeout (10 seconds)"

@@ -252,9 +252,9 @@ async fn connection(local: Rc<Local>, port: u16, stream: TcpStream, peer: Socket
     let is_http2 = tls.as_ref().is_some_and(|tls| tls.is_http2);
     let client = Client { address: peer, local: own, port, tls, id };
     match protocol {
-        ListenerProtocol::Tcp | ListenerProtocol::Tls => raw::serve(local, client, stream).await,
+        ListenerProtocol::Tcp | ListenerProtocol::Tls => Box::pin(raw::serve(local, client, stream)).await,
         ListenerProtocol::Http | ListenerProtocol::Https if is_http2 => {
-            http2::serve(local, client, stream).await
+            Box::pin(http2::serve(local, client, stream)).await
         }
         ListenerProtocol::Http | ListenerProtocol::Https => client::serve(local, client, stream).await,
     }
