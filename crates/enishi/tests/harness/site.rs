@@ -115,6 +115,8 @@ impl Site {
 
     pub fn until_state(&self, group: &str, instance: usize, state: &str, reason: &str) {
         until(state, || self.state(group, instance) == (state.to_owned(), reason.to_owned()));
+        // The row is there before the nodes obey it.
+        self.daemon.settle();
     }
 
     pub fn answers(&self, name: &str) -> BTreeSet<String> {
