@@ -7,7 +7,7 @@
 //!
 //! One kind of route is more than a way: at the internet gateway a flow's first packet decides its translation, for good. So
 //! where a route begins or ceases to lead there, the flows that it leads start anew, as with AWS, whose gateway translates
-//! packet by packet.
+//! packet by packet. The same goes for addresses that the router itself begins or ceases to answer.
 //!
 //! What must not outlive a change is an *address*: when it is taken from an interface, or a public address no longer
 //! stands for a private one, a tracked connection would carry packets to whoever has the address next, past its groups,
@@ -105,6 +105,7 @@ pub fn invalidate(old: &NamespaceProgram, new: &NamespaceProgram) -> Vec<Purge> 
     let gone = match (&old.role, &new.role) {
         (Role::Router(old), Role::Router(new)) => {
             purges.extend(led_elsewhere(old, new));
+            purges.extend(answered_otherwise(old, new));
             purges.extend(returned_nowhere(old, new));
             gone_from_router(old, new)
         }
@@ -151,6 +152,12 @@ fn led_elsewhere(old: &Router, new: &Router) -> Vec<Purge> {
         purges.extend(changed.map(|to| Purge::Route { from: subnet.cidr, to }));
     }
     purges
+}
+
+/// The addresses that the router begins or ceases to answer itself: what it answers is not on the way to the internet gateway, and
+/// the other way round.
+fn answered_otherwise(old: &Router, new: &Router) -> Vec<Purge> {
+    old.services.symmetric_difference(&new.services).copied().map(Purge::Address).collect()
 }
 
 /// Whether the addresses of a block are led to the internet gateway, as far as no longer prefix says otherwise.

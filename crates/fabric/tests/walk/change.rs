@@ -120,6 +120,14 @@ fn a_route_that_leads_to_the_internet_gateway_instead() {
     assert_eq!(converse(&mut network, call).last_packet().source, Ipv4Addr::new(198, 18, 0, 21));
 }
 
+/// What went to the internet gateway while nobody had the address goes on as the router's own, untranslated.
+#[test]
+fn an_address_that_the_router_begins_to_answer() {
+    let after = web().with("subnet subnet-new vpc-1 10.0.3.0/24 rtb-pub open");
+    assert_eq!(purges(&web(), &after, "vpc-1"), [address([10, 0, 3, 1])]);
+    assert_eq!(purges(&after, &web(), "vpc-1"), [address([10, 0, 3, 1])]);
+}
+
 /// Routes that lead elsewhere than to the gateway, before and after, end nothing.
 #[test]
 fn a_route_inside_the_vpc_ends_nothing() {
