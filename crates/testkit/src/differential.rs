@@ -126,8 +126,7 @@ impl Differential {
     fn choose(&mut self, subject: &mut Subject) -> Vec<Flow> {
         let random = &mut subject.random;
         let program = subject.network.program();
-        let earlier: Vec<_> =
-            subject.sent.iter().filter(|flow| program.namespaces.contains_key(&flow.from)).collect();
+        let earlier: Vec<_> = subject.sent.iter().filter(|flow| can_be_sent(program, flow)).collect();
         let mut flows: Vec<Flow> =
             (0..REVISITED).filter_map(|_| random.pick_any(&earlier).cloned()).collect();
         flows.sort_by_key(|flow| (flow.packet, flow.from.clone()));
@@ -136,6 +135,9 @@ impl Differential {
         let mut candidates: BTreeMap<String, Vec<Flow>> = BTreeMap::new();
         for n in 0..FLOWS * CANDIDATES {
             let flow = edges.flow(random, (subject.state * FLOWS * CANDIDATES + n) as u16);
+            if !can_be_sent(program, &flow) {
+                continue;
+            }
             candidates.entry(decider(&walk(program, &flow))).or_default().push(flow);
         }
         let most = flows.len() + FLOWS;
@@ -232,6 +234,15 @@ impl Differential {
             program: subject.network.program().clone(),
         }))
     }
+}
+
+/// Whether there is somebody who sends it. In a load balancer's node nobody talks to the node itself.
+fn can_be_sent(program: &Program, flow: &Flow) -> bool {
+    let sender = program.namespaces.get(&flow.from);
+    sender.is_some_and(|sender| match &sender.role {
+        Role::NetworkBalancer(balancer) => !balancer.owns(flow.packet.destination),
+        _ => true,
+    })
 }
 
 /// How [`decider`] calls it when nothing denied the packet.
