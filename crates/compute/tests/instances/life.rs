@@ -13,14 +13,14 @@ const GRACE: Duration = Duration::from_secs(30);
 pub fn files_survive_stop_and_end_with_terminate(lab: &mut Lab) {
     lab.client.subscribe().expect("subscribe");
     let spec = lab.instance("a");
-    lab.ask("a", "echo kept > /root/file; mkdir -p /usr/local/x; echo kept > /usr/local/x/y; echo kept >> /etc/hosts; rm /etc/hostname");
+    lab.ask("a", "echo kept > ~/file; mkdir -p /usr/local/x; echo kept > /usr/local/x/y; echo kept >> /etc/hosts; rm /etc/hostname");
     lab.client.stop("a", GRACE).expect("stop");
     let (status, cause) = lab.event(exited);
     assert_eq!((status, cause), (0, ExitCause::Requested));
     assert_eq!(lab.client.inventory().expect("list").instances[0].state, InstanceState::Stopped);
     assert_eq!(refusal(lab.client.stop("a", GRACE)), ErrorKind::InUse);
     lab.client.launch(&LaunchSpec { first_boot: false, ..spec.clone() }).expect("start");
-    assert_eq!(lab.ask("a", "cat /root/file /usr/local/x/y; tail -n 1 /etc/hosts"), "kept\nkept\nkept");
+    assert_eq!(lab.ask("a", "cat ~/file /usr/local/x/y; tail -n 1 /etc/hosts"), "kept\nkept\nkept");
     assert_eq!(lab.sh("a", "test -e /etc/hostname").status, 1);
     lab.client.terminate("a").expect("terminate");
     lab.terminated("a");
@@ -29,7 +29,7 @@ pub fn files_survive_stop_and_end_with_terminate(lab: &mut Lab) {
     // Its console is not its own, and the same id begins anew.
     assert!(lab.console("a").contains("the instance has stopped") || lab.console("a").contains("stops"));
     lab.client.launch(&spec).expect("launch");
-    assert_eq!(lab.sh("a", "test -e /root/file -o -e /usr/local/x").status, 1);
+    assert_eq!(lab.sh("a", "test -e ~/file -o -e /usr/local/x").status, 1);
 }
 
 pub fn goes_on_without_clients(lab: &mut Lab) {
@@ -52,13 +52,13 @@ pub fn reboots(lab: &mut Lab) {
     lab.instance("a");
     let digest = lab.client.inventory().expect("list").instances[0].digest;
     lab.event(started);
-    lab.ask("a", "echo kept > /root/file; echo gone > /tmp/file");
+    lab.ask("a", "echo kept > ~/file; echo gone > /tmp/file");
     lab.client.reboot("a", GRACE).expect("reboot");
     assert_eq!(lab.event(exited).1, ExitCause::Requested);
     let pid = lab.event(started);
     let report = lab.client.inventory().expect("list").instances.remove(0);
     assert_eq!((report.state, report.pid, report.digest), (InstanceState::Running, Some(pid), digest));
-    assert_eq!(lab.ask("a", "cat /root/file; test -e /tmp/file || echo fresh"), "kept\nfresh");
+    assert_eq!(lab.ask("a", "cat ~/file; test -e /tmp/file || echo fresh"), "kept\nfresh");
 }
 
 pub fn can_be_ended_from_inside(lab: &mut Lab) {
