@@ -87,13 +87,13 @@ fn stopped_instances_start_again_with_their_files() {
         let xml = lab.daemon.call(&format!("Action=DescribeInstances&InstanceId.1={id}"));
         first(xml.split("<instanceState>").nth(1).expect("a state"), "name")
     };
-    assert!(lab.daemon.run(&["exec", "box", "--", "sh", "-c", "echo kept > /root/note"]).status.success());
+    assert!(lab.daemon.run(&["exec", "box", "--", "sh", "-c", "echo kept > ~/note"]).status.success());
     lab.daemon.call(&format!("Action=StopInstances&InstanceId.1={id}"));
     until("the instance is stopped", || state() == "stopped");
     assert_eq!(lab.daemon.run(&["exec", "box", "--", "true"]).status.code(), Some(125));
     lab.daemon.call(&format!("Action=StartInstances&InstanceId.1={id}"));
     until("the instance runs", || state() == "running");
-    let output = lab.daemon.run(&["exec", "box", "--", "cat", "/root/note"]);
+    let output = lab.daemon.run(&["exec", "box", "--", "sh", "-c", "cat ~/note"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "kept\n", "{output:?}");
     lab.daemon.call(&format!("Action=TerminateInstances&InstanceId.1={id}"));
     until("the instance is terminated", || state() == "terminated");

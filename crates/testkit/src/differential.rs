@@ -19,7 +19,9 @@ use std::fmt;
 use std::io;
 
 use enishi_fabric::program::Role;
-use enishi_fabric::{Disposition, Flow, NamespaceName, Network, Packet, Program, Trace, Transport, walk};
+use enishi_fabric::{
+    Disposition, Flow, NamespaceName, Network, Packet, Program, Stage, Trace, Transport, walk,
+};
 use enishi_plan::Planner;
 
 use self::edges::Edges;
@@ -216,10 +218,7 @@ impl Differential {
     ) -> Result<Outcome, Box<Disagreement>> {
         let sightings = seen.get(&number).map(Vec::as_slice).unwrap_or_default();
         let (model, kernel) = (expected(trace), self.lab.outcome(sightings.iter()));
-        // Load balancers that send to each other can make a request collide with itself.
-        let port = |packet: Packet| packet.transport.source_port();
-        let is_replaced = what == "request" && port(trace.last_packet()) != port(trace.flow.packet);
-        let may_differ = is_replaced || edges::may_change_port(trace.flow.packet);
+        let may_differ = meets_itself(trace) || edges::may_change_port(trace.flow.packet);
         if agree(&model, &kernel, may_differ) {
             return Ok(kernel);
         }
@@ -234,6 +233,17 @@ impl Differential {
             program: subject.network.program().clone(),
         }))
     }
+}
+
+/// Whether load balancers that send to each other passed it on more than once at one place: there it collides with itself, and is
+/// given another port.
+fn meets_itself(trace: &Trace) -> bool {
+    let passed = trace.hops.iter().filter(|hop| hop.stage == Stage::BalancerOut);
+    let mut places: Vec<_> = passed.map(|hop| &hop.namespace).collect();
+    let count = places.len();
+    places.sort();
+    places.dedup();
+    places.len() < count
 }
 
 /// Whether there is somebody who sends it. In a load balancer's node nobody talks to the node itself.

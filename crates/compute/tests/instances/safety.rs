@@ -23,7 +23,8 @@ pub fn instances_are_apart(lab: &mut Lab) {
         let (a, b) = (of(lab, "a"), of(lab, "b"));
         assert!(a != b && a != ours && b != ours, "{namespace}: {a} {b} {ours}");
     }
-    for path in ["/root/x", "/etc/x", "/usr/local/x", "/var/x", "/tmp/x", "/run/x", "/dev/shm/x"] {
+    let home = lab.ask("a", "echo ~/x");
+    for path in [&home, "/etc/x", "/usr/local/x", "/var/x", "/tmp/x", "/run/x", "/dev/shm/x"] {
         lab.ask("a", &format!("echo private > {path}"));
         assert_eq!(lab.sh("b", &format!("test -e {path}")).status, 1, "{path}");
         assert!(!fs::exists(path).unwrap_or(false), "{path} is on the host");
@@ -45,7 +46,7 @@ pub fn the_kernel_is_out_of_reach(lab: &mut Lab) {
         "test -s /proc/kcore",
         "test -r /proc/1/mem && head -c 1 /proc/1/mem",
         "readlink /proc/1/fd/3",
-        "ls /proc/1/root/",
+        "cd /proc/1/root",
         "cat /proc/1/environ",
         "unshare -m true",
         "nsenter -t 1 -m true",

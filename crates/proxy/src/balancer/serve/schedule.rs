@@ -8,8 +8,8 @@ use std::io;
 /// Makes the calling thread one that does not interrupt others when it is woken (`SCHED_BATCH`, sched(7)).
 ///
 /// A worker is woken by whoever sends it something, often on the same core. Would it interrupt the sender each time, it would find one
-/// message and sleep again; like this it finds all that was sent meanwhile, for a third of the switches. The price: on a core
-/// that somebody else keeps busy it waits until that one's time slice is over.
+/// message and sleep again; like this it finds all that was sent meanwhile, for a fifth of the switches. The price: on a core
+/// that somebody else keeps busy it may wait until that one's time slice is over.
 ///
 /// # Errors
 /// The kernel refuses.

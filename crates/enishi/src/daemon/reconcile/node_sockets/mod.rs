@@ -96,9 +96,7 @@ impl NodeSockets {
     ) -> io::Result<TcpStream> {
         let socket = self.stream_socket(namespace).await?;
         if let Some(source) = source {
-            // The port is chosen with the target, so that a source has as many connections to each target as there are ports.
-            setsockopt(&socket, IpBindAddressNoPort, &true)?;
-            socket.bind(&SocketAddr::from((source, 0)).into())?;
+            bind(&socket, SocketAddrV4::new(source, 0))?;
         }
         TcpSocket::from_std_stream(socket.into()).connect(target.into()).await
     }
@@ -135,8 +133,7 @@ impl NodeSockets {
         socket.set_ip_transparent_v4(true)?;
         // A client may use a port for several listeners at a time, whose targets differ.
         socket.set_reuse_address(true)?;
-        setsockopt(&socket, IpBindAddressNoPort, &true)?;
-        socket.bind(&SocketAddr::V4(source).into())?;
+        bind(&socket, source)?;
         TcpSocket::from_std_stream(socket.into()).connect(target.into()).await
     }
 
@@ -212,6 +209,13 @@ impl fmt::Debug for NodeSockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeSockets").finish_non_exhaustive()
     }
+}
+
+/// Binds a socket for a connection. Port 0 is chosen with the target, so that a source has as many connections to each target as
+/// there are ports.
+fn bind(socket: &socket2::Socket, source: SocketAddrV4) -> io::Result<()> {
+    setsockopt(socket, IpBindAddressNoPort, &true)?;
+    socket.bind(&SocketAddr::V4(source).into())
 }
 
 /// The namespaces that sockets are wanted in.
