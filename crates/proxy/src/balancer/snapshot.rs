@@ -17,6 +17,7 @@ use super::counters::GroupCounters;
 use super::login::Login;
 use super::rewrite::Rewrites;
 use super::rules::Rules;
+use super::serve::Waiting;
 
 /// What a node knows.
 #[derive(Debug)]
@@ -122,6 +123,8 @@ pub struct GroupState {
 pub struct TargetState {
     /// Requests that are not answered yet.
     pub in_flight: AtomicU32,
+    /// Connections to it that wait for their next request.
+    pub(super) waiting: Waiting,
     /// When it is gone, in milliseconds since [`BEGAN`].
     gone_at: AtomicU64,
 }
@@ -135,13 +138,12 @@ fn now() -> u64 {
     u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(NEVER - 1)
 }
 
-impl Default for TargetState {
-    fn default() -> Self {
-        TargetState { in_flight: AtomicU32::new(0), gone_at: AtomicU64::new(NEVER) }
-    }
-}
-
 impl TargetState {
+    fn new(workers: usize) -> Self {
+        let (in_flight, gone_at) = (AtomicU32::new(0), AtomicU64::new(NEVER));
+        TargetState { in_flight, waiting: Waiting::new(workers), gone_at }
+    }
+
     /// Whether it is gone: it was deregistered, or nothing leads to it any more, and its time to finish is over.
     #[inline]
     pub fn is_gone(&self) -> bool {
@@ -177,11 +179,17 @@ struct Known {
     targets: HashMap<(Arc<str>, SocketAddrV4), KnownTarget>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct KnownTarget {
     state: Arc<TargetState>,
     /// The deregistration delay of its group, as it was the last time.
     delay: Duration,
+}
+
+impl KnownTarget {
+    fn new(workers: usize) -> Self {
+        KnownTarget { state: Arc::new(TargetState::new(workers)), delay: Duration::ZERO }
+    }
 }
 
 impl States {
@@ -198,6 +206,21 @@ impl States {
     pub fn groups(&self) -> Vec<(Arc<str>, Arc<GroupState>)> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.groups.iter().map(|(arn, state)| (arn.clone(), state.clone())).collect()
+    }
+
+    /// Ends connections to targets that wait for a worker longer than `limit`, and those to targets that are gone.
+    pub(super) fn sweep(&self, worker: usize, limit: Duration) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for state in known.targets.values().map(|target| &target.state) {
+            let limit = if state.is_gone() { Duration::ZERO } else { limit };
+            state.waiting.sweep(worker, limit);
+        }
+    }
+
+    /// Ends all connections to targets that wait.
+    pub(super) fn clear(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.targets.values().for_each(|target| target.state.waiting.clear());
     }
 
     /// Compiles a configuration.
@@ -245,7 +268,8 @@ impl States {
             .iter()
             .map(|target| {
                 let address = SocketAddrV4::new(target.address, target.port);
-                let known = known.targets.entry((config.arn.clone(), address)).or_default();
+                let known = known.targets.entry((config.arn.clone(), address));
+                let known = known.or_insert_with(|| KnownTarget::new(self.workers));
                 known.delay = Duration::from_secs(u64::from(config.deregistration_delay_seconds));
                 let state = known.state.clone();
                 state.stay();

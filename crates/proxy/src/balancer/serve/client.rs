@@ -80,7 +80,7 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
 /// What comes after a request.
 enum Next {
     Request,
-    Tunnel(Box<Http1Target>, Arc<TargetState>),
+    Tunnel(Http1Target, Arc<TargetState>),
     Linger,
     Close,
 }
@@ -315,12 +315,13 @@ impl Connection {
         }
     }
 
-    async fn tunnel(mut self, target: Box<Http1Target>, state: &TargetState, log: Log) {
+    async fn tunnel(mut self, target: Http1Target, state: &TargetState, log: Log) {
         self.parser.shrink();
         self.out = Vec::new();
         let live = self.local.live();
         let patience = Patience { timer: &self.timer, limit: idle(&live) };
-        let Http1Target { io, mut input, .. } = *target;
+        let Http1Target { io, memory } = target;
+        let mut input = memory.input;
         let (client, target) = ((&self.io, &mut self.input), (&io, &mut input));
         let (up, down) = tunnel::tunnel(client, target, patience, Some(state)).await;
         log.received(up);

@@ -13,7 +13,7 @@ use super::http2::Http2Target;
 use super::local::Local;
 use super::log::Log;
 use super::stream::{Io, Patience};
-use super::target::Http1Target;
+use super::target::{Http1Target, Memory};
 use crate::balancer::cookies;
 use crate::balancer::forwarding::{BodyFrame, Returning};
 use crate::balancer::http1::{Framing, Name, Response, ResponseParser, Version};
@@ -117,7 +117,7 @@ impl Deal<'_> {
     }
 }
 
-/// Sends a request whose head waits in `target.out` to a target that speaks HTTP/1, and its response to the client.
+/// Sends a request whose head waits in `out` to a target that speaks HTTP/1, and its response to the client.
 pub(super) async fn with_http1(
     deal: &Deal<'_>,
     target: &mut Http1Target,
@@ -125,7 +125,8 @@ pub(super) async fn with_http1(
     sink: &mut Sink<'_>,
     frame: BodyFrame,
 ) -> Result<Finished, Failed> {
-    let Http1Target { io, input, out, parser } = target;
+    let Http1Target { io, memory } = target;
+    let Memory { input, out, parser } = &mut **memory;
     let is_uploaded = Cell::new(false);
     let mut up = Sink::Http1(Http1Sink::new(io, out, frame, deal.patience));
     let respond = async {

@@ -41,7 +41,7 @@ pub(super) enum Head {
 /// What came of a request that was to be forwarded.
 pub(super) enum Forwarded {
     /// The client has its answer; the target's connection, if it now carries another protocol.
-    Done(Finished, Option<Box<Http1Target>>),
+    Done(Finished, Option<Http1Target>),
     /// The client is to be told this.
     Unanswered(u16),
     /// The client has the beginning of an answer that has no end.
@@ -217,8 +217,8 @@ pub(super) async fn forward(
         deal.patience.timer.extend(deal.patience.limit);
         let result = match (&mut target, &head) {
             (Target::Http1(target), Head::Http1(head)) => {
-                target.out.clear();
-                target.out.extend_from_slice(head);
+                target.memory.out.clear();
+                target.memory.out.extend_from_slice(head);
                 with_http1(deal, target, source, sink, frame(framing)).await
             }
             (Target::Http2(target), Head::Http2(head)) => {
@@ -235,7 +235,7 @@ pub(super) async fn forward(
                     && finished.keep_target
                     && !is_once
                 {
-                    deal.local.pools.give(&plan.state, target);
+                    deal.local.keep(&plan.state, target);
                 }
                 return Forwarded::Done(finished, None);
             }

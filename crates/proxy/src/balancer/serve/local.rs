@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Connector;
 use super::buffer;
-use super::target::Pools;
+use super::target::{Memory, Pools};
 use crate::balancer::cookies::Jar;
 use crate::balancer::counters::{Counters, Metric};
 use crate::balancer::date;
@@ -146,6 +146,8 @@ impl Drop for Entered {
 pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) buffers: Rc<buffer::Pool>,
+    /// Unused memory of exchanges with targets.
+    pub(super) memories: RefCell<Vec<Box<Memory>>>,
     pub(super) random: RefCell<Random>,
     pub(super) scratch: RefCell<Scratch>,
     began: (Instant, u64),
@@ -161,6 +163,7 @@ impl Worker {
         Worker {
             index,
             buffers: Rc::default(),
+            memories: RefCell::default(),
             random: RefCell::new(Random::new(u64::from_ne_bytes(seed))),
             scratch: RefCell::default(),
             began: (Instant::now(), u64::try_from(since_1970.as_micros()).unwrap_or_default()),

@@ -2,7 +2,8 @@
 //!
 //! [`Workers`] are threads, one to a core, each with a runtime of its own. A connection belongs to one worker from when it is
 //! accepted, and all that its requests need (buffers, connections to targets, counters) belongs to the same worker, so that no
-//! request waits for another thread. A [`Node`] is one load balancer in one zone; all nodes share the workers.
+//! request waits for another thread; a connection to a target that one worker has left alone may become another's
+//! ([`waiting`]). A [`Node`] is one load balancer in one zone; all nodes share the workers.
 
 mod body;
 mod buffer;
@@ -19,6 +20,7 @@ mod stream;
 mod target;
 mod timer;
 mod tunnel;
+mod waiting;
 mod worker;
 
 use std::io;
@@ -33,6 +35,7 @@ use enishi_fabric::balancer::Balancer;
 use tokio::net::TcpStream;
 
 use self::local::Shared;
+pub(super) use self::waiting::Waiting;
 pub use self::worker::Workers;
 use self::worker::{Message, Senders};
 use super::counters::Counters;

@@ -242,6 +242,22 @@ impl Io {
         self.poll_ended(&mut cx).is_pending()
     }
 
+    /// Whether it is without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(*self.stream.borrow(), Stream::Plain(_))
+    }
+
+    /// The same connection, known to this thread's runtime instead of another's. `None`: something has come, the end perhaps; or it is
+    /// over TLS, which cannot be taken off a connection and put on again.
+    pub(super) fn adopt(self) -> Option<Io> {
+        if !self.is_quiet() {
+            return None;
+        }
+        let Stream::Plain(stream) = self.stream.into_inner() else { return None };
+        let stream = TcpStream::from_std(stream.into_std().ok()?).ok()?;
+        Some(Io::new(Stream::Plain(stream)))
+    }
+
     /// Makes the connection's end a reset, which tells a target that its answer is not wanted.
     pub(super) fn abandon(&self) {
         let _ = socket2::SockRef::from(self.stream.borrow().tcp()).set_linger(Some(Duration::ZERO));

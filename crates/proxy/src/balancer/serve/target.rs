@@ -10,31 +10,57 @@ use std::time::Duration;
 use enishi_fabric::balancer::{TargetProtocol, TargetVersion};
 use tokio::time::{Instant, timeout};
 
-use super::buffer::Buffer;
+use super::buffer::{self, Buffer};
 use super::http2::Http2Target;
-use super::local::Local;
+use super::local::{Local, Worker};
 use super::stream::{Io, Stream};
 use crate::balancer::http1::ResponseParser;
 use crate::balancer::snapshot::{Group, TargetPlan, TargetState};
 
 /// "The load balancer failed to establish a connection to the target before the connection timeout expired (10 seconds)."
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
-/// How many connections to one target wait at most, at each worker.
-const IDLE: usize = 512;
+/// How many exchanges' memory a worker keeps.
+const MEMORIES: usize = 256;
 
 /// A connection to a target that speaks HTTP/1.
 #[derive(Debug)]
 pub(super) struct Http1Target {
     pub(super) io: Io,
+    pub(super) memory: Box<Memory>,
+}
+
+/// What an exchange over HTTP/1 works in. It is the worker's and not the connection's: a few stay in its caches and serve thousands of
+/// connections, which hold nothing while they wait.
+#[derive(Debug)]
+pub(super) struct Memory {
     pub(super) input: Buffer,
     pub(super) out: Vec<u8>,
     pub(super) parser: ResponseParser,
 }
 
+impl Worker {
+    fn memory(&self) -> Box<Memory> {
+        let unused = self.memories.borrow_mut().pop();
+        unused.unwrap_or_else(|| {
+            let input = Buffer::new(self.buffers.clone());
+            Box::new(Memory { input, out: Vec::with_capacity(1024), parser: ResponseParser::default() })
+        })
+    }
+
+    fn recycle(&self, mut memory: Box<Memory>) {
+        let mut memories = self.memories.borrow_mut();
+        if memories.len() < MEMORIES && memory.input.is_empty() && memory.out.capacity() <= buffer::SIZE {
+            memory.input.release();
+            memory.parser.reset();
+            memories.push(memory);
+        }
+    }
+}
+
 /// A target that can be asked.
 #[derive(Debug)]
 pub(super) enum Target {
-    Http1(Box<Http1Target>),
+    Http1(Http1Target),
     Http2(Http2Target),
 }
 
@@ -49,17 +75,16 @@ pub(super) enum Unreachable {
     Tls,
 }
 
-/// One worker's waiting connections.
+/// One worker's connections to targets that speak HTTP/2. Those of HTTP/1 wait in [`TargetState`].
 #[derive(Default)]
 pub(super) struct Pools {
-    idle: RefCell<HashMap<usize, Waiting>>,
+    open: RefCell<HashMap<usize, Open>>,
 }
 
-struct Waiting {
+struct Open {
     /// Keeps the key, which is its address, from being used again.
     state: Arc<TargetState>,
-    http1: Vec<(Instant, Box<Http1Target>)>,
-    http2: Vec<Http2Target>,
+    targets: Vec<Http2Target>,
 }
 
 fn key(state: &Arc<TargetState>) -> usize {
@@ -67,72 +92,55 @@ fn key(state: &Arc<TargetState>) -> usize {
 }
 
 impl Pools {
-    /// The connection that was used last, if one is alive.
-    fn take_http1(&self, state: &Arc<TargetState>) -> Option<Box<Http1Target>> {
-        let mut idle = self.idle.borrow_mut();
-        let waiting = idle.get_mut(&key(state))?;
-        while let Some((_, target)) = waiting.http1.pop() {
-            if target.io.is_quiet() {
-                return Some(target);
-            }
-        }
-        None
-    }
-
-    fn take_http2(&self, state: &Arc<TargetState>) -> Option<Http2Target> {
-        let mut idle = self.idle.borrow_mut();
-        let waiting = idle.get_mut(&key(state))?;
-        waiting.http2.retain(Http2Target::is_open);
-        waiting.http2.iter().find(|target| target.has_room()).cloned()
-    }
-
-    /// Keeps a connection for the next request.
-    pub(super) fn give(&self, state: &Arc<TargetState>, mut target: Box<Http1Target>) {
-        if state.is_gone() {
-            return;
-        }
-        target.input.release();
-        target.parser.reset();
-        let mut idle = self.idle.borrow_mut();
-        let waiting = idle.entry(key(state)).or_insert_with(|| Waiting::new(state));
-        if waiting.http1.len() < IDLE {
-            waiting.http1.push((Instant::now(), target));
-        }
+    fn take(&self, state: &Arc<TargetState>) -> Option<Http2Target> {
+        let mut open = self.open.borrow_mut();
+        let open = open.get_mut(&key(state))?;
+        open.targets.retain(Http2Target::is_open);
+        open.targets.iter().find(|target| target.has_room()).cloned()
     }
 
     fn share(&self, state: &Arc<TargetState>, target: &Http2Target) {
-        let mut idle = self.idle.borrow_mut();
-        idle.entry(key(state)).or_insert_with(|| Waiting::new(state)).http2.push(target.clone());
+        let mut open = self.open.borrow_mut();
+        let open =
+            open.entry(key(state)).or_insert_with(|| Open { state: state.clone(), targets: Vec::new() });
+        open.targets.push(target.clone());
     }
 
     /// Ends what waits longer than `limit`, was ended by its target, or belongs to a target that is gone.
-    pub(super) fn sweep(&self, limit: Duration) {
+    fn sweep(&self, limit: Duration) {
         let now = Instant::now();
-        self.idle.borrow_mut().retain(|_, waiting| {
-            if waiting.state.is_gone() {
-                return false;
-            }
-            waiting
-                .http1
-                .retain(|(since, target)| now.duration_since(*since) < limit && target.io.is_quiet());
-            waiting.http2.retain(|target| target.is_open() && !target.is_idle_for(now, limit));
-            !(waiting.http1.is_empty() && waiting.http2.is_empty())
+        self.open.borrow_mut().retain(|_, open| {
+            open.targets.retain(|target| target.is_open() && !target.is_idle_for(now, limit));
+            !(open.state.is_gone() || open.targets.is_empty())
         });
     }
 }
 
-impl Waiting {
-    fn new(state: &Arc<TargetState>) -> Self {
-        Waiting { state: state.clone(), http1: Vec::new(), http2: Vec::new() }
+impl Local {
+    /// Keeps a connection for the next request.
+    pub(super) fn keep(&self, state: &TargetState, target: Http1Target) {
+        self.worker.recycle(target.memory);
+        if !state.is_gone() {
+            state.waiting.give(self.worker.index, target.io);
+        }
+    }
+
+    /// Ends connections to targets that wait longer than `limit`, were ended, or belong to a target that is gone.
+    pub(super) fn sweep(&self, limit: Duration) {
+        self.pools.sweep(limit);
+        self.shared.states.sweep(self.worker.index, limit);
     }
 }
 
 /// A connection to a target that waits, if `may_reuse`; those of HTTP/2 are shared in any case.
 pub(super) fn waiting(local: &Local, group: &Group, plan: &TargetPlan, may_reuse: bool) -> Option<Target> {
     match group.config.version {
-        TargetVersion::Http1 if may_reuse => local.pools.take_http1(&plan.state).map(Target::Http1),
+        TargetVersion::Http1 if may_reuse => {
+            let io = plan.state.waiting.take(local.worker.index)?;
+            Some(Target::Http1(Http1Target { io, memory: local.worker.memory() }))
+        }
         TargetVersion::Http1 => None,
-        TargetVersion::Http2 | TargetVersion::Grpc => local.pools.take_http2(&plan.state).map(Target::Http2),
+        TargetVersion::Http2 | TargetVersion::Grpc => local.pools.take(&plan.state).map(Target::Http2),
     }
 }
 
@@ -146,12 +154,7 @@ pub(super) async fn begin(local: &Local, group: &Group, plan: &TargetPlan) -> Re
         local.pools.share(&plan.state, &target);
         return Ok(Target::Http2(target));
     }
-    Ok(Target::Http1(Box::new(Http1Target {
-        io: Io::new(stream),
-        input: Buffer::new(local.worker.buffers.clone()),
-        out: Vec::with_capacity(1024),
-        parser: ResponseParser::default(),
-    })))
+    Ok(Target::Http1(Http1Target { io: Io::new(stream), memory: local.worker.memory() }))
 }
 
 /// Connects, under the address of `client` if given, and over TLS if wanted. "SSL handshake timeout (10 seconds)"

@@ -143,6 +143,7 @@ impl Thread {
             Message::Forget(shared) => {
                 let here = self.nodes.borrow_mut().remove(&Arc::as_ptr(&shared).addr());
                 here.into_iter().flat_map(|here| here.tasks).for_each(|task| task.abort());
+                shared.states.clear();
             }
         }
     }
@@ -150,7 +151,7 @@ impl Thread {
     fn sweep(&self) {
         for here in self.nodes.borrow_mut().values_mut() {
             here.tasks.retain(|task| !task.is_finished());
-            here.local.pools.sweep(client::idle(&here.local.live()));
+            here.local.sweep(client::idle(&here.local.live()));
         }
     }
 
