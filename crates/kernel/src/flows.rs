@@ -1,12 +1,13 @@
 //! What nodes of Network Load Balancers count: the kernel's own numbers, read and never reset.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use nix::sys::socket::SockProtocol;
 
 use crate::netlink::socket::Socket;
 use crate::netlink::{conntrack, nftables};
-use crate::render::network_balancer::{COUNTS, Count, FORWARD, INPUT};
+use crate::render::network_balancer::Count;
 
 /// Flows of one protocol.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,13 +68,11 @@ impl FlowReader {
     /// The kernel does not answer.
     pub fn read_without_active(&mut self) -> io::Result<FlowCounters> {
         let mut read = FlowCounters::default();
-        let mut counts = Count::ALL.into_iter();
+        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
         for (chain, packets, bytes) in nftables::dump_counters(&mut self.netfilter)? {
-            match &*chain {
-                COUNTS => read.take(counts.next(), packets, bytes),
-                INPUT | FORWARD => read.own_resets += packets,
-                _ => {}
-            }
+            let nth = seen.entry(chain.clone()).or_default();
+            read.take(Count::of(&chain, *nth), packets, bytes);
+            *nth += 1;
         }
         Ok(read)
     }
@@ -88,6 +87,7 @@ impl FlowCounters {
             Some(Count::TargetResets) => self.target_resets = packets,
             Some(Count::Tcp) => (self.tcp.packets, self.tcp.bytes) = (packets, bytes),
             Some(Count::Udp) => (self.udp.packets, self.udp.bytes) = (packets, bytes),
+            Some(Count::OwnResets) => self.own_resets += packets,
             None => {}
         }
     }

@@ -100,6 +100,13 @@ fn set(state: &mut Network, path: &str, value: impl ToString) {
     state.sysctls.insert(path.to_owned(), value.to_string());
 }
 
+/// Passes packets on. That one of them is for a connection of the namespace's own is rare and not worth a look before its way is chosen
+/// ([`ip_early_demux`](https://docs.kernel.org/networking/ip-sysctl.html)).
+fn forwards(state: &mut Network) {
+    set(state, "ipv4/ip_forward", 1);
+    set(state, "ipv4/ip_early_demux", 0);
+}
+
 /// An address of its own, without a route.
 fn add_address(state: &mut Network, interface: &InterfaceName, address: Ipv4Addr, prefix: u8) {
     state.addresses.insert(Address { interface: interface.clone(), address, prefix });

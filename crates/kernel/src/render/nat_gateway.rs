@@ -11,7 +11,7 @@ use std::sync::Arc;
 use enishi_fabric::program::{NamespaceProgram, NatGateway};
 use enishi_fabric::{Cidr, PortRange};
 
-use super::{add_route, host, set};
+use super::{add_route, forwards, host, set};
 use crate::netstate::{
     BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, NatAddress, Network,
     RejectWith, RouteKey, Rule, Set, Table, Value, Verdict,
@@ -23,7 +23,7 @@ pub(super) fn render(program: &NamespaceProgram, gateway: &NatGateway, state: &m
     let default = RouteKey::new(MAIN_TABLE, Cidr::EVERYWHERE);
     add_route(state, default, &device.interface, Some(device.gateway), device.addresses.first().copied());
 
-    set(state, "ipv4/ip_forward", 1);
+    forwards(state);
     for timeout in ["tcp_timeout_established", "udp_timeout", "udp_timeout_stream", "icmp_timeout"] {
         set(state, &format!("netfilter/nf_conntrack_{timeout}"), gateway.idle_seconds);
     }

@@ -8,7 +8,7 @@
 //! | `tcp-80`, … | | the choice: a map from index to target, asked with a hash |
 //! | `input` | input 0 | for processes: listeners that are local, and what answers a process |
 //! | `forward` | forward 0 | what was redirected, in both directions |
-//! | `counts` | forward 10 | counts what goes on, for [`crate::FlowReader`] |
+//! | `new-flows`, `flow-tcp`, `flow-udp`, `resets` | | count what goes on, for [`crate::FlowReader`] |
 //! | `source` | postrouting 100, nat | the node's own address as the source, where clients are not to be seen |
 //!
 //! A change of targets changes elements of one map and the number in one rule. Connections that are under way are not looked
@@ -26,7 +26,7 @@ use enishi_fabric::program::{
 };
 use enishi_fabric::{Cidr, PortRange};
 
-use super::{add_route, host, loopback, member, set};
+use super::{add_route, forwards, host, loopback, member, set};
 use crate::netstate::{
     BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Key, Kind, MAIN_TABLE, MarkSource,
     NatAddress, Network, PolicyRule, RejectWith, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
@@ -45,13 +45,15 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const RST: u32 = 4;
 
-/// The chain that counts what goes on.
-pub(crate) const COUNTS: &str = "counts";
+const NEW_FLOWS: &str = "new-flows";
+const FLOW_TCP: &str = "flow-tcp";
+const FLOW_UDP: &str = "flow-udp";
+const RESETS: &str = "resets";
 /// The chains whose rules count the resets that the node itself sends, and nothing else.
 pub(crate) const FORWARD: &str = "forward";
 pub(crate) const INPUT: &str = "input";
 
-/// What the rules of [`COUNTS`] count, in their order.
+/// What a rule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Count {
     NewTcp,
@@ -60,11 +62,23 @@ pub(crate) enum Count {
     TargetResets,
     Tcp,
     Udp,
+    OwnResets,
 }
 
 impl Count {
-    pub(crate) const ALL: [Count; 6] =
-        [Count::NewTcp, Count::NewUdp, Count::ClientResets, Count::TargetResets, Count::Tcp, Count::Udp];
+    /// What a counter counts: the first, second, … of its chain.
+    pub(crate) fn of(chain: &str, nth: usize) -> Option<Count> {
+        match (chain, nth) {
+            (NEW_FLOWS, 0) => Some(Count::NewTcp),
+            (NEW_FLOWS, 1) => Some(Count::NewUdp),
+            (RESETS, 0) => Some(Count::ClientResets),
+            (RESETS, 1) => Some(Count::TargetResets),
+            (FLOW_TCP, 0) => Some(Count::Tcp),
+            (FLOW_UDP, 0) => Some(Count::Udp),
+            (FORWARD | INPUT, _) => Some(Count::OwnResets),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn render(program: &NamespaceProgram, balancer: &NetworkBalancer, state: &mut Network) {
@@ -84,7 +98,7 @@ pub(super) fn render(program: &NamespaceProgram, balancer: &NetworkBalancer, sta
         });
     }
 
-    set(state, "ipv4/ip_forward", 1);
+    forwards(state);
     let idle = |protocol| {
         let listeners = balancer.listeners.iter().filter(move |(at, _)| at.protocol == protocol);
         let forwards = listeners.filter_map(|(_, listener)| forward(listener));
@@ -227,36 +241,49 @@ impl Builder<'_> {
 
     /// What goes on to targets and back.
     fn forwarding(&mut self) {
-        let redirected = Clause::AnyBit(Field::TrackStatus, Field::DESTINATION_TRANSLATED);
+        let redirected = || Clause::AnyBit(Field::TrackStatus, Field::DESTINATION_TRANSLATED);
+        let counted = || Clause::Look(vec![Field::Protocol], "flows".into());
         let tcp = Clause::Is(Field::Protocol, Value::Protocol(TCP));
+        let new_flow = Clause::Then(Verdict::Jump(NEW_FLOWS.into()));
+        let known = || state(Field::ESTABLISHED | Field::RELATED);
         let rules = vec![
-            self.rule([state(Field::ESTABLISHED | Field::RELATED), accept()]),
-            self.rule([state(Field::NEW), redirected, accept()]),
+            self.rule([known(), counted()]),
+            self.rule([known(), accept()]),
+            self.rule([state(Field::NEW), redirected(), new_flow]),
+            self.rule([state(Field::NEW), redirected(), counted()]),
             self.rule([state(Field::INVALID), tcp, Clause::Count, Clause::Reject(RejectWith::TcpReset)]),
         ];
         self.base(FORWARD, Hook::Forward, ChainKind::Filter, 0, false, rules);
-        self.base(COUNTS, Hook::Forward, ChainKind::Filter, 10, true, self.counts());
+        self.counts();
         let Some(own) = self.balancer.device.addresses.first() else { return };
         let source = Clause::SourceNat(NatAddress::Fixed(*own), PortRange::new(1024, u16::MAX).ok());
         let rule = self.rule([Clause::AnyBit(Field::TrackMark, HIDDEN), source]);
         self.base("source", Hook::Postrouting, ChainKind::Nat, 100, true, vec![rule]);
     }
 
-    /// What is counted of what goes on, in the order of [`Count`]. Nothing in these rules ever changes, or they would begin anew.
-    fn counts(&self) -> Vec<Rule> {
+    /// What is counted of what goes on. Nothing in these rules ever changes, or they would begin anew.
+    fn counts(&mut self) {
         let of = |protocol| Clause::Is(Field::Protocol, Value::Protocol(protocol));
         let begins = || Clause::Masked(Field::TrackStatus, Field::CONFIRMED, 0);
         let from = |direction| Clause::Is(Field::TrackDirection, Value::Byte(direction));
-        let resets = || Clause::AnyBit(Field::TcpFlags, RST);
-        let count = |count| match count {
-            Count::NewTcp => vec![begins(), of(TCP), Clause::Count],
-            Count::NewUdp => vec![begins(), of(UDP), Clause::Count],
-            Count::ClientResets => vec![of(TCP), resets(), from(REQUEST), Clause::Count],
-            Count::TargetResets => vec![of(TCP), resets(), from(REPLY), Clause::Count],
-            Count::Tcp => vec![of(TCP), Clause::Count],
-            Count::Udp => vec![of(UDP), Clause::Count],
-        };
-        Count::ALL.map(|what| self.rule(count(what))).into()
+        let is_reset = Clause::AnyBit(Field::TcpFlags, RST);
+        let flows = [(TCP, FLOW_TCP), (UDP, FLOW_UDP)].map(|(protocol, chain)| {
+            (vec![Value::Protocol(protocol)], Data::Verdict(Verdict::Goto(chain.into())))
+        });
+        self.set("flows", Set::map([Kind::Protocol], DataKind::Verdict).with(flows));
+        let counting = || self.rule([Clause::Count, accept()]);
+        let new_flows = [TCP, UDP].map(|protocol| self.rule([begins(), of(protocol), Clause::Count]));
+        let resets = [REQUEST, REPLY].map(|direction| self.rule([from(direction), Clause::Count]));
+        let reset = self.rule([is_reset, Clause::Then(Verdict::Jump(RESETS.into()))]);
+        let chains = [
+            (NEW_FLOWS, new_flows.into()),
+            (RESETS, resets.into()),
+            (FLOW_TCP, vec![reset, counting()]),
+            (FLOW_UDP, vec![counting()]),
+        ];
+        for (name, rules) in chains {
+            self.chain(name, None, rules);
+        }
     }
 
     fn rule(&self, clauses: impl Into<Vec<Clause>>) -> Rule {

@@ -6,14 +6,15 @@
 //! | `source-check` | prerouting -300 | source check; the mark of the subnet, by which the route is chosen |
 //! | `balancers` | prerouting -150 | return: flows that a load balancer sends on are marked, their answers go back to it |
 //! | `igw-in` | prerouting -100, nat | internet gateway, in |
-//! | `balanced` | forward -40 | gives answers that go back to a load balancer the mark of their subnet again |
-//! | `acl` | forward -30 | network ACLs: out of the source subnet, into the target subnet |
+//! | `acl` | forward -30 | return: answers that go back to a load balancer get the mark of their subnet again; network ACLs: out of the source subnet, into the target subnet |
 //! | `egress` | forward -20 | tracked? the sender's groups |
 //! | `ingress` | forward -10 | tracked? the receiver's groups |
-//! | `deliver` | forward 0 | destination check |
-//! | `igw-private` | forward 10 | internet gateway, out: a source that no public address stands for is dropped |
+//! | `deliver` | forward 0 | destination check; internet gateway, out: a source that no public address stands for is dropped |
 //! | `igw-out` | postrouting 100, nat | internet gateway, out |
 //! | `igw-mapped` | postrouting 150 | internet gateway, out: what was not translated is dropped |
+//!
+//! What most packets are comes first in each chain, and is known by one look-up: the sender's own address behind its interface
+//! (`sources`), two ENIs of one subnet (`same-subnet`), the receiver's own address (`addresses`).
 //!
 //! The filter fails closed: the addresses of ENIs are in a table of their own, which only packets that `source-check` has
 //! marked, and the router itself, look up. Somebody who flushes the ruleset stops the traffic instead of letting all of it
@@ -33,7 +34,7 @@ use std::sync::Arc;
 use enishi_fabric::program::{self, Eni, InternetPort, NamespaceProgram, NetworkAcl, ReturnMark, Router};
 use enishi_fabric::{Cidr, InterfaceName};
 
-use super::{add_address, add_next_hop, add_route, behind, loopback, member, set, traffic, within};
+use super::{add_address, add_next_hop, add_route, behind, forwards, loopback, member, set, traffic, within};
 use crate::netstate::{
     BaseChain, Chain, ChainKind, Clause, Data, DataKind, Field, Hook, Kind, MAIN_TABLE, MarkSource,
     NatAddress, Network, PolicyRule, RouteKey, RouteTarget, Rule, Set, Table, Value, Verdict,
@@ -61,7 +62,6 @@ const RETURN_TABLES: u32 = 0x4000_0000;
 const RETURN_PRIORITY: u32 = 3000;
 
 pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut Network) {
-    set(state, "ipv4/ip_forward", 1);
     // The router's own errors come back through a NAT gateway; what else has its source, `source-check` drops.
     set(state, "ipv4/conf/all/accept_local", 1);
     // "Untracked connections" and "idle timeout" in the EC2 guide.
@@ -70,6 +70,7 @@ pub(super) fn render(namespace: &NamespaceProgram, router: &Router, state: &mut 
     set(state, "netfilter/nf_conntrack_udp_timeout_stream", 180);
     // AWS does not check sequence numbers.
     set(state, "netfilter/nf_conntrack_tcp_be_liberal", 1);
+    forwards(state);
     addresses(namespace, router, state);
     routes(router, state);
 }
@@ -217,6 +218,12 @@ impl Builder<'_> {
         let checked = router.enis.iter().filter(|(_, eni)| eni.source_dest_check);
         let checked = checked.map(|(name, _)| member(Value::Interface(name.clone())));
         self.set("checked", Set::of([Kind::Interface]).with(checked));
+        let sources = router.enis.iter().flat_map(|(name, eni)| {
+            let mark = mark(eni.subnet);
+            eni.addresses.iter().map(move |address| (behind(name, *address), Data::Mark(mark)))
+        });
+        let sources = Set::map([Kind::Interface, Kind::Address], DataKind::Mark).with(sources);
+        self.set("sources", sources);
         let marks = router.enis.iter().map(|(name, eni)| (name, mark(eni.subnet)));
         let marks = marks.chain(router.internet.iter().map(|port| (&port.interface, CHECKED)));
         let marks = marks.map(|(name, mark)| (vec![Value::Interface(name.clone())], Data::Mark(mark)));
@@ -225,14 +232,12 @@ impl Builder<'_> {
         let services = router.services.iter().map(|address| member(Value::Address(*address)));
         self.set("services", Set::of([Kind::Address]).with(services));
 
+        let own = MarkSource::Map(vec![Field::Input, Field::Source], "sources".into());
         let mut rules = vec![
+            Rule::new("the sender's own address", [Clause::SetMark(own), Clause::Then(Verdict::Accept)]),
             Rule::new(
                 "source check",
-                [
-                    Clause::In(vec![Field::Input], "checked".into()),
-                    Clause::NotIn(vec![Field::Input, Field::Source], "addresses".into()),
-                    Clause::Then(Verdict::Drop),
-                ],
+                [Clause::In(vec![Field::Input], "checked".into()), Clause::Then(Verdict::Drop)],
             ),
             Rule::new(
                 "source is the router's",
@@ -311,10 +316,14 @@ impl Builder<'_> {
             ),
         ];
         self.base("balancers", Hook::Prerouting, ChainKind::Filter, -150, true, answers);
+    }
+
+    /// The way is chosen: an answer that goes back to a load balancer has the mark of its subnet again.
+    fn balanced(&self) -> Option<Rule> {
+        balancers(self.router).next()?;
         let subnet = MarkSource::Map(vec![Field::Input], "subnets".into());
         let back = [Clause::AnyBit(Field::Mark, RETURN_MASK), Clause::SetMark(subnet)];
-        let rules = vec![Rule::new("subnet of the sender", back)];
-        self.base("balanced", Hook::Forward, ChainKind::Filter, -40, true, rules);
+        Some(Rule::new("subnet of the sender", back))
     }
 
     fn acls(&mut self) {
@@ -333,7 +342,7 @@ impl Builder<'_> {
             Some((vec![Value::Interface(name.clone())], jump(format!("{}-in", subnet.acl))))
         });
         self.set("acl-in", Set::map([Kind::Interface], DataKind::Verdict).with(into));
-        let rules = vec![
+        let judged = [
             Rule::new(
                 "inside one subnet",
                 [
@@ -344,6 +353,7 @@ impl Builder<'_> {
             Rule::new("", [Clause::Look(vec![Field::Mark], "acl-out".into())]),
             Rule::new("", [Clause::Look(vec![Field::Output], "acl-in".into())]),
         ];
+        let rules = self.balanced().into_iter().chain(judged).collect();
         self.base("acl", Hook::Forward, ChainKind::Filter, -30, true, rules);
         for (id, acl) in &router.acls {
             self.acl(id, acl);
@@ -356,15 +366,18 @@ impl Builder<'_> {
     }
 
     fn deliver(&mut self) {
-        let rules = vec![Rule::new(
-            "destination check",
-            [
-                Clause::In(vec![Field::Output], "checked".into()),
-                Clause::NotIn(vec![Field::Output, Field::Destination], "addresses".into()),
-                Clause::Then(Verdict::Drop),
-            ],
-        )];
-        self.base("deliver", Hook::Forward, ChainKind::Filter, 0, true, rules);
+        // Before translation: afterwards a public address that somebody sends as his own could not be told from his.
+        let gateway = self.router.internet.as_ref().map(|port| {
+            let out = Clause::Is(Field::Output, Value::Interface(port.interface.clone()));
+            Rule::new(port.origin.to_string(), [out, Clause::Then(Verdict::Goto("igw-private".into()))])
+        });
+        let own = Clause::In(vec![Field::Output, Field::Destination], "addresses".into());
+        let checked = Clause::In(vec![Field::Output], "checked".into());
+        let rules = gateway.into_iter().chain([
+            Rule::new("the receiver's own address", [own, Clause::Then(Verdict::Accept)]),
+            Rule::new("destination check", [checked, Clause::Then(Verdict::Drop)]),
+        ]);
+        self.base("deliver", Hook::Forward, ChainKind::Filter, 0, true, rules.collect());
     }
 
     fn internet(&mut self, port: &InternetPort) {
@@ -391,14 +404,9 @@ impl Builder<'_> {
         let clauses = [Clause::Is(Field::Input, interface()), Clause::DestinationNat(to_private, None)];
         let rules = vec![Rule::new(origin.clone(), clauses)];
         self.base("igw-in", Hook::Prerouting, ChainKind::Nat, -100, true, rules);
-        // Before translation: afterwards a public address that somebody sends as his own could not be told from his.
-        let private_only = [
-            Clause::Is(Field::Output, interface()),
-            Clause::NotIn(vec![Field::Source], "igw-private".into()),
-            Clause::Then(Verdict::Drop),
-        ];
-        let rules = vec![Rule::new(origin.clone(), private_only)];
-        self.base("igw-private", Hook::Forward, ChainKind::Filter, 10, true, rules);
+        let private_only =
+            [Clause::NotIn(vec![Field::Source], "igw-private".into()), Clause::Then(Verdict::Drop)];
+        self.chain("igw-private".to_owned(), vec![Rule::new(origin.clone(), private_only)]);
         let to_public = NatAddress::Map(vec![Field::Source], "igw-to-public".into());
         let clauses = [Clause::Is(Field::Output, interface()), Clause::SourceNat(to_public, None)];
         self.base(

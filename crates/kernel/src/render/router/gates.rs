@@ -171,8 +171,8 @@ impl Builder<'_> {
         let map = format!("eni-{}", side.suffix());
         self.set(&map, verdicts);
 
-        let mut rules = tracked(side);
-        rules.push(Rule::new("", [Clause::Look(vec![side.own()], map.into())]));
+        let judge: Arc<str> = format!("{}-groups", side.stage()).into();
+        let mut rules = vec![Rule::new("", [Clause::Look(vec![side.own()], map.into())])];
         if let Some(port) = &router.internet {
             rules.push(Rule::new(
                 port.origin.to_string(),
@@ -182,8 +182,9 @@ impl Builder<'_> {
                 ],
             ));
         }
+        self.chain(judge.to_string(), rules);
         let priority = if side == Side::Egress { -20 } else { -10 };
-        self.base(side.stage(), Hook::Forward, ChainKind::Filter, priority, false, rules);
+        self.base(side.stage(), Hook::Forward, ChainKind::Filter, priority, false, tracked(side, &judge));
     }
 
     /// The groups of an ENI. If it may leave flows untracked, first the rules that are open to everywhere: any of them
@@ -234,8 +235,8 @@ impl Builder<'_> {
 }
 
 /// What passes a gate unjudged: packets of a flow that this gate's end tracks. In a flow's first direction that is the end
-/// of the same side, in the other direction the other side's.
-fn tracked(side: Side) -> Vec<Rule> {
+/// of the same side, in the other direction the other side's. Everything else goes to the chain `judge`.
+fn tracked(side: Side, judge: &Arc<str>) -> Vec<Rule> {
     let state = |bits| Clause::AnyBit(Field::TrackState, bits);
     let accept = || Clause::Then(Verdict::Accept);
     let own_end = |direction: u8, side: Side| {
@@ -249,14 +250,15 @@ fn tracked(side: Side) -> Vec<Rule> {
             ],
         )
     };
+    let marked = |bits| Clause::Masked(Field::TrackMark, BOTH_BITS, bits);
+    let judged = || Clause::Then(Verdict::Goto(judge.clone()));
     vec![
+        Rule::new("tracked at both ends", [marked(0), state(Field::ESTABLISHED | Field::RELATED), accept()]),
         Rule::new("related", [state(Field::RELATED), accept()]),
-        Rule::new(
-            "tracked at both ends",
-            [state(Field::ESTABLISHED), Clause::Masked(Field::TrackMark, BOTH_BITS, 0), accept()],
-        ),
+        Rule::new("tracked at neither end", [marked(BOTH_BITS), judged()]),
         own_end(ORIGINAL, side),
         own_end(REPLY, side.other()),
+        Rule::new("", [judged()]),
     ]
 }
 
