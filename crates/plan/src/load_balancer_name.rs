@@ -12,6 +12,8 @@
 //! Application and Classic Load Balancers also have their name behind `dualstack.`, as Route 53's console writes it; Network Load
 //! Balancers one for each zone, which answers that zone's node whatever its health.
 //!
+//! The public key of logins has a name in each region ([`login_key_names`]).
+//!
 //! Each region has two zones ([`LOAD_BALANCER_ZONES`]), the same for every account, which Amazon's name server serves.
 
 use std::collections::BTreeMap;
@@ -61,6 +63,19 @@ pub const LOAD_BALANCER_ZONES: &[(&str, &str, &str)] = &[
     ("us-west-2", "Z1H1FL5HABSF5", "Z18D5FSROUN65G"),
 ];
 
+/// Where the public key of logins is on the simulated internet, one of its own hosts (198.18.0.0/24).
+pub const LOGIN_KEYS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 8);
+
+/// The names that the public key of logins is fetched from, without a final dot.
+/// [Signature verification](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html#user-claims-encoding)
+pub fn login_key_names() -> impl Iterator<Item = String> {
+    LOAD_BALANCER_ZONES.iter().map(|(region, ..)| login_key_name(region))
+}
+
+fn login_key_name(region: &str) -> String {
+    format!("public-keys.auth.elb.{region}.amazonaws.com")
+}
+
 /// A zone: its region, its id, and whether it is that of Network Load Balancers.
 type RegionZone = (&'static str, &'static str, bool);
 
@@ -106,6 +121,10 @@ pub(crate) fn zones(world: &World) -> Vec<ZoneEdit> {
             true => format!("elb.{region}.amazonaws.com."),
         });
         let mut record_sets: Vec<RecordSet> = apex(&name, &own_name(SERVER), DELEGATION_TTL).into();
+        if is_network {
+            let key = own_name(&format!("{}.", login_key_name(region)));
+            record_sets.push(simple(key, RecordType::A, TTL, vec![Rdata::a(LOGIN_KEYS)]));
+        }
         record_sets.extend(records.remove(id).unwrap_or_default());
         ZoneEdit::Put(Zone { id: id.into(), name, record_sets })
     };

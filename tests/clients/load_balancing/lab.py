@@ -3,10 +3,12 @@ them, and clients on the simulated internet."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 import boto3
@@ -186,6 +188,21 @@ class Lab:
         done = instance.run("sh", "-c", script, input=packed)
         check(0, done.returncode, f"packages in {instance.name}: {done.stderr}")
 
+    def bring(self, instance, *distributions):
+        """Brings distributions of this environment, and what they require of it, into an instance."""
+        found = {}
+        wanted = list(distributions)
+        while wanted:
+            name = canonical(wanted.pop())
+            if name in found:
+                continue
+            found[name] = metadata.distribution(name)
+            required = [line for line in found[name].requires or [] if "extra ==" not in line]
+            names = (re.match(r"[\w.-]+", line)[0] for line in required)
+            wanted += [name for name in names if is_installed(name)]
+        files = (path for distribution in found.values() for path in distribution.files or [])
+        self.install(instance, *sorted({path.parts[0] for path in files if path.parts[0] != ".."}))
+
     # Load balancers.
 
     def balancer(self, kind="application", **more):
@@ -269,6 +286,18 @@ class Lab:
         done = self.internet("curl", "-sS", "--max-time", "60", *arguments, f"{url}#[1-{times}]")
         check(0, done.returncode, f"curl {url}: {done.stderr.decode()}")
         return done.stdout.decode().split()
+
+
+def canonical(distribution):
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def is_installed(distribution):
+    """What other versions or systems require is not."""
+    try:
+        return bool(metadata.distribution(canonical(distribution)))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def fixed(text, status="200", content_type="text/plain"):

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${ENISHI:?the enishi binary}" "${ENISHI_ENDPOINT:?the endpoint}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-[ $# -gt 0 ] || set -- conditions actions logins health protocols addresses
+[ $# -gt 0 ] || set -- conditions actions logins provider health protocols addresses
 account=200000000000
 declare -A running
 for name in "$@"; do

@@ -16,6 +16,7 @@ mod connector;
 mod login_key;
 pub mod metrics;
 mod nodes;
+mod public_keys;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::Arc;
 
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use enishi_fabric::balancer::{Balancer, Kind};
 use enishi_fabric::{NamespaceName, Program};
@@ -34,6 +36,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::certificates::Authority;
+use super::clock;
 use super::dns::PublicResolver;
 use super::later::Later;
 use super::reconcile::{KeptNamespaces, NodeSockets, inside};
@@ -43,6 +46,7 @@ pub use login_key::LoginKey;
 use metrics::{NodeFlows, Seen};
 use nodes::ServingNode;
 pub use nodes::{ServingNodes, bury};
+use public_keys::PublicKeys;
 pub use secret::Secret;
 
 /// Connections that may wait to be accepted at a listener.
@@ -71,6 +75,7 @@ pub struct Balancers {
     workers: Option<Workers>,
     serving: ServingNodes,
     followed: BTreeMap<Arc<str>, Followed>,
+    public_keys: Option<PublicKeys>,
 }
 
 impl Means {
@@ -95,7 +100,7 @@ struct Followed {
 impl Balancers {
     /// No load balancer yet; the nodes that serve are said to `serving`.
     pub fn new(means: Means, serving: ServingNodes) -> Self {
-        Balancers { means, workers: None, serving, followed: BTreeMap::new() }
+        Balancers { means, workers: None, serving, followed: BTreeMap::new(), public_keys: None }
     }
 
     /// Serves what the program says, and nothing else. Answers what failed.
@@ -121,12 +126,36 @@ impl Balancers {
         if changed {
             self.publish();
         }
+        errors.extend(self.serve_public_keys(program, backend).err().map(|error| format!("{error:#}")));
         errors
+    }
+
+    /// Where there are load balancers, their targets can fetch the key that they sign with.
+    fn serve_public_keys(
+        &mut self,
+        program: &Program,
+        backend: &mut Backend<KeptNamespaces>,
+    ) -> anyhow::Result<()> {
+        let has_internet = program.namespaces.contains_key(&NamespaceName::internet());
+        let Some(workers) = self.workers.as_ref().filter(|_| has_internet && !self.followed.is_empty())
+        else {
+            self.public_keys = None;
+            return Ok(());
+        };
+        let now = clock::now();
+        if self.public_keys.as_ref().is_none_or(|keys| !keys.is_valid(now)) {
+            // First, so that the address is free.
+            self.public_keys = None;
+            let started = PublicKeys::start(workers, &self.means, now, backend);
+            self.public_keys = Some(started.context("the public key of logins")?);
+        }
+        Ok(())
     }
 
     /// Stops all of them: the keeper is gone, and their namespaces with it.
     pub fn leave(&mut self) {
         self.followed.clear();
+        self.public_keys = None;
         self.publish();
     }
 

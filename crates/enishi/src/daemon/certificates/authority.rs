@@ -72,27 +72,37 @@ impl Authority {
     /// When the row's key or one of its names cannot be in a certificate, or the authority could not be made.
     pub fn sign(&self, row: &Certificate, now: Timestamp) -> anyhow::Result<Material> {
         let key = KeyPair::from_pem(row.private_key.pem()).context("the private key cannot be read")?;
-        let Made { issuer, certificate } = self.0.get()?;
-        let (not_before, not_after) = validity(now);
-        let epoch = date_time_ymd(1970, 1, 1);
-        let mut parameters = CertificateParams::new(row.names.clone()).context("a name has no form")?;
-        parameters.not_before = epoch + seconds(not_before);
-        parameters.not_after = epoch + seconds(not_after);
-        parameters.serial_number = Some(serial_number());
-        parameters.distinguished_name = DistinguishedName::new();
-        if row.domain().len() <= COMMON_NAME {
-            parameters.distinguished_name.push(DnType::CommonName, row.domain());
-        }
-        parameters.is_ca = IsCa::ExplicitNoCa;
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let mut usages = vec![KeyUsagePurpose::DigitalSignature];
         if row.key_algorithm.is_rsa() {
-            parameters.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+            usages.push(KeyUsagePurpose::KeyEncipherment);
         }
-        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        parameters.use_authority_key_identifier_extension = true;
-        let signed = parameters.signed_by(&key, issuer).context("the authority cannot sign")?;
-        Ok(Material { certificate: signed.pem(), chain: certificate.clone(), not_before, not_after })
+        let made = self.0.get()?;
+        let certificate = made.sign(row.names.clone(), &key, usages, now)?;
+        let (not_before, not_after) = validity(now);
+        Ok(Material { certificate, chain: made.certificate.clone(), not_before, not_after })
     }
+
+    /// A certificate for a server of the daemon's own, with a new key.
+    ///
+    /// # Errors
+    /// When a name cannot be in a certificate, or the authority could not be made.
+    pub fn server(&self, names: Vec<String>, now: Timestamp) -> anyhow::Result<Signed> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("cannot make a key")?;
+        let made = self.0.get()?;
+        let certificate = made.sign(names, &key, vec![KeyUsagePurpose::DigitalSignature], now)?;
+        let chain = format!("{certificate}{}", made.certificate);
+        Ok(Signed { chain, key: key.serialize_pem(), not_after: validity(now).1 })
+    }
+}
+
+/// A certificate with its key.
+pub struct Signed {
+    /// The certificate and the authority's, PEM.
+    pub chain: String,
+    /// Its key, PEM.
+    pub key: String,
+    /// When it is not valid any more.
+    pub not_after: Timestamp,
 }
 
 impl std::fmt::Debug for Authority {
@@ -102,6 +112,33 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Made {
+    /// Signs for a server of these names; its own is the first. The certificate in PEM.
+    fn sign(
+        &self,
+        names: Vec<String>,
+        key: &KeyPair,
+        usages: Vec<KeyUsagePurpose>,
+        now: Timestamp,
+    ) -> anyhow::Result<String> {
+        let (not_before, not_after) = validity(now);
+        let epoch = date_time_ymd(1970, 1, 1);
+        let own = names.first().filter(|name| name.len() <= COMMON_NAME).cloned();
+        let mut parameters = CertificateParams::new(names).context("a name has no form")?;
+        parameters.not_before = epoch + seconds(not_before);
+        parameters.not_after = epoch + seconds(not_after);
+        parameters.serial_number = Some(serial_number());
+        parameters.distinguished_name = DistinguishedName::new();
+        if let Some(own) = own {
+            parameters.distinguished_name.push(DnType::CommonName, own);
+        }
+        parameters.is_ca = IsCa::ExplicitNoCa;
+        parameters.key_usages = usages;
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        parameters.use_authority_key_identifier_extension = true;
+        let signed = parameters.signed_by(key, &self.issuer).context("the authority cannot sign")?;
+        Ok(signed.pem())
+    }
+
     fn open(data_dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
         let key_file = data_dir.join(KEY_FILE);
         let key = match read(&key_file)? {

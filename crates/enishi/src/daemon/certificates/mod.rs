@@ -14,7 +14,7 @@ use enishi_fabric::dns::{Name, RecordType};
 use enishi_state::acm::{Certificate, DomainValidation, FailureReason, Material};
 use enishi_state::{Timestamp, World};
 
-pub use authority::Authority;
+pub use authority::{Authority, Signed};
 
 use super::dns::NameServers;
 

@@ -1,7 +1,8 @@
 //! The public key by which targets know what load balancers tell them of users.
 //! [Signature verification](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html#user-claims-encoding)
 //!
-//! AWS has it at `https://public-keys.auth.elb.REGION.amazonaws.com/KEY-ID`, in PEM. It is here for who names that host, and at
+//! AWS has it at `https://public-keys.auth.elb.REGION.amazonaws.com/KEY-ID`, in PEM, and so has the simulated internet
+//! (`balancers/public_keys.rs`). It is here for programs outside, for who names that host, and at
 //! `/_enishi/public-keys/KEY-ID` for who does not. Anybody may know it, pages of other sites too.
 
 use http::header::{CONTENT_TYPE, HeaderValue};

@@ -147,6 +147,7 @@ pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) buffers: Rc<buffer::Pool>,
     /// Unused memory of exchanges with targets.
+    #[expect(clippy::vec_box, reason = "it goes in and out with every request")]
     pub(super) memories: RefCell<Vec<Box<Memory>>>,
     pub(super) random: RefCell<Random>,
     pub(super) scratch: RefCell<Scratch>,
