@@ -9,8 +9,8 @@ use super::random::Random;
 use super::snapshot::{Group, TargetPlan};
 
 impl Group {
-    /// The target for a new request at `now`, in milliseconds since 1970; `None`: there is none.
-    pub fn choose(&self, now: i64, random: &mut Random) -> Option<&TargetPlan> {
+    /// The target for a new request of a worker at `now`, in milliseconds since 1970; `None`: there is none.
+    pub fn choose(&self, worker: usize, now: i64, random: &mut Random) -> Option<&TargetPlan> {
         let count = self.eligible.len();
         if count == 0 {
             return None;
@@ -21,12 +21,12 @@ impl Group {
             Algorithm::RoundRobin => {
                 // A target in its slow start lets some of its turns pass.
                 for _ in 0..if self.has_slow_starters { count.min(64) } else { 0 } {
-                    let target = self.next(count)?;
+                    let target = self.next(worker, count)?;
                     if self.share(target, now) > random.fraction() {
                         return Some(target);
                     }
                 }
-                self.next(count)
+                self.next(worker, count)
             }
         }
     }
@@ -40,8 +40,8 @@ impl Group {
         self.targets.get(*self.eligible.get(index)?)
     }
 
-    fn next(&self, count: usize) -> Option<&TargetPlan> {
-        self.at(self.state.cursor.fetch_add(1, Ordering::Relaxed) % count)
+    fn next(&self, worker: usize, count: usize) -> Option<&TargetPlan> {
+        self.at(self.state.turns.take(worker, count))
     }
 
     /// Those with equally few requests take turns, by where the search begins.

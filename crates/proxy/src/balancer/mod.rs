@@ -10,7 +10,7 @@
 //! * [`http1`]: HTTP/1 without sockets.
 //! * [`rules`], [`pattern`], [`redirect`], [`rewrite`], [`route`]: what becomes of a request.
 //! * [`login`]: who may go on.
-//! * [`snapshot`], [`choice`]: a configuration compiled, and who gets a request.
+//! * [`snapshot`], [`choice`], [`turns`]: a configuration compiled, and who gets a request.
 //! * [`forwarding`], [`trace`], [`cookies`], [`answers`]: what targets and clients are told.
 //! * [`tls`], [`proxy_protocol`]: what goes before the first request.
 //! * [`counters`], [`record`]: what is known afterwards.
@@ -41,3 +41,4 @@ pub mod serve;
 pub mod snapshot;
 pub mod tls;
 pub mod trace;
+pub mod turns;

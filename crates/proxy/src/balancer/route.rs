@@ -32,6 +32,8 @@ pub struct Arrival<'a> {
 
 /// What decisions need beside the configuration.
 pub struct Means<'a> {
+    /// Who decides.
+    pub worker: usize,
     /// Reads cookies.
     pub jar: &'a Jar,
     /// Decides where anything goes.
@@ -184,7 +186,7 @@ fn forward<'a>(
         return Err(464);
     }
     let bound = bound_target(group, arrival, means);
-    let target = bound.or_else(|| group.choose(arrival.now, means.random)).ok_or(503u16)?;
+    let target = bound.or_else(|| group.choose(means.worker, arrival.now, means.random)).ok_or(503u16)?;
     let rewritten = plan.rewrites.apply(&arrival.request);
     let (group_seconds, is_bound) = (plan.stickiness_seconds, bound.is_some());
     Ok(Route { group, target, group_seconds, is_bound, rewritten, user: Vec::new() })

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddrV4;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use super::login::Login;
 use super::rewrite::Rewrites;
 use super::rules::Rules;
 use super::serve::Waiting;
+use super::turns::Turns;
 
 /// What a node knows.
 #[derive(Debug)]
@@ -113,7 +114,7 @@ pub struct TargetPlan {
 #[derive(Debug)]
 pub struct GroupState {
     /// Whose turn it is.
-    pub cursor: AtomicUsize,
+    pub turns: Turns,
     /// What was counted.
     pub counters: GroupCounters,
 }
@@ -260,7 +261,8 @@ impl States {
 
     fn group(&self, kind: Kind, config: &Arc<TargetGroup>, known: &mut Known) -> Group {
         let state = known.groups.entry(config.arn.clone()).or_insert_with(|| {
-            Arc::new(GroupState { cursor: AtomicUsize::new(0), counters: GroupCounters::new(self.workers) })
+            let (turns, counters) = (Turns::new(self.workers), GroupCounters::new(self.workers));
+            Arc::new(GroupState { turns, counters })
         });
         let state = state.clone();
         let targets: Vec<TargetPlan> = config

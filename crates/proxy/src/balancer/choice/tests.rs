@@ -37,7 +37,7 @@ fn shares(group: &Group, count: usize, now: i64) -> HashMap<u8, usize> {
     let mut random = Random::new(7);
     let mut shares = HashMap::new();
     for _ in 0..count {
-        let target = group.choose(now, &mut random).expect("a target");
+        let target = group.choose(0, now, &mut random).expect("a target");
         *shares.entry(target.address.ip().octets()[3]).or_default() += 1;
     }
     shares
@@ -61,9 +61,9 @@ fn healthy_targets_take_turns() {
 fn a_classic_load_balancer_does_not_fail_open() {
     let targets = vec![target(1, "us-east-1a", Health::Unhealthy), target(2, "us-east-1a", Health::Initial)];
     let open = compile(&states(), group(targets.clone()));
-    assert!(open.choose(0, &mut Random::new(7)).is_some());
+    assert!(open.choose(0, 0, &mut Random::new(7)).is_some());
     let classic = compile_for(Kind::Classic, &states(), group(targets));
-    assert!(classic.choose(0, &mut Random::new(7)).is_none());
+    assert!(classic.choose(0, 0, &mut Random::new(7)).is_none());
     assert!(classic.keyed(classic.targets[0].key).is_none());
 }
 
@@ -76,7 +76,7 @@ fn zones_keep_to_themselves_when_cross_zone_is_off() {
     let other = States::new(1, "us-east-1b".into(), [3; 32]);
     assert_eq!(shares(&compile(&other, config.clone()), 10, 0), HashMap::from([(2, 10)]));
     let third = States::new(1, "us-east-1c".into(), [3; 32]);
-    assert!(compile(&third, config).choose(0, &mut Random::new(1)).is_none());
+    assert!(compile(&third, config).choose(0, 0, &mut Random::new(1)).is_none());
 }
 
 #[test]

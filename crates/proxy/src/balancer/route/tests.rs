@@ -96,8 +96,13 @@ impl Fixture {
         let client = "203.0.113.7:4711".parse().expect("an address");
         let arrival = Arrival { request, client, port: 80, is_tls: false, now: NOW };
         let mut scratch = Scratch::default();
-        let mut means =
-            Means { jar: &self.jar, random: &mut self.random, scratch: &mut scratch, signer: None };
+        let mut means = Means {
+            worker: 0,
+            jar: &self.jar,
+            random: &mut self.random,
+            scratch: &mut scratch,
+            signer: None,
+        };
         let listener = &self.snapshot.listeners[&80];
         match decide(&self.snapshot, listener, &arrival, &mut means).outcome {
             Outcome::Answer(answer, _) => Came::Status(answer.status),

@@ -62,6 +62,7 @@ impl<'a> Ready<'a> {
             now: i64::try_from(worker.micros(self.log.arrived()) / 1000).unwrap_or_default(),
         };
         let mut means = Means {
+            worker: worker.index,
             jar: &self.local.shared.jar,
             random: &mut worker.random.borrow_mut(),
             scratch: &mut worker.scratch.borrow_mut(),

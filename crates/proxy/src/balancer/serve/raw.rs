@@ -36,7 +36,8 @@ pub(super) async fn serve(local: Rc<Local>, client: Client, stream: Stream) {
     let chosen = {
         let random = &mut local.worker.random.borrow_mut();
         let now = i64::try_from(local.worker.micros(began) / 1000).unwrap_or_default();
-        plan.group(random.number()).and_then(|group| Some((group, group.choose(now, random)?)))
+        plan.group(random.number())
+            .and_then(|group| Some((group, group.choose(local.worker.index, now, random)?)))
     };
     let client_io = Io::new(stream);
     let timer = Timer::new(limit);
