@@ -246,13 +246,9 @@ fn meets_itself(trace: &Trace) -> bool {
     places.len() < count
 }
 
-/// Whether there is somebody who sends it. In a load balancer's node nobody talks to the node itself.
+/// Whether there is somebody who sends it.
 fn can_be_sent(program: &Program, flow: &Flow) -> bool {
-    let sender = program.namespaces.get(&flow.from);
-    sender.is_some_and(|sender| match &sender.role {
-        Role::NetworkBalancer(balancer) => !balancer.owns(flow.packet.destination),
-        _ => true,
-    })
+    program.namespaces.contains_key(&flow.from)
 }
 
 /// How [`decider`] calls it when nothing denied the packet.

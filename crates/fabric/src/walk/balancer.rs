@@ -16,7 +16,7 @@ pub(super) fn depart(
     balancer: &NetworkBalancer,
 ) -> Crossing {
     if balancer.owns(journey.packet.destination) {
-        return Err(journey.deliver(&sender.name, None));
+        return Err(stay(journey, sender, balancer));
     }
     let packet = journey.packet;
     let table = journey.table(&sender.name);
@@ -29,6 +29,20 @@ pub(super) fn depart(
     }
     journey.packet = tracking.after_routing(tracking.before_routing(packet));
     cross(sender, &balancer.device.interface)
+}
+
+/// A process in the node sends to the node: the way to targets begins outside, so only a listener that is a process has it.
+fn stay(journey: &mut Journey<'_>, sender: &NamespaceProgram, balancer: &NetworkBalancer) -> Disposition {
+    let packet = journey.packet;
+    let mut tracking = journey.table(&sender.name).track(packet);
+    tracking.begin();
+    let listener = balancer.listener(packet).map(|listener| &listener.action);
+    let is_taken = tracking.is_established() || matches!(listener, Some(ListenerAction::Local));
+    if !is_taken || journey.table(&sender.name).settle(&mut tracking, Ports::Any).is_err() {
+        let hop = Hop::new(Stage::BalancerIn, &sender.name, packet).by(&balancer.origin).denied();
+        return journey.end(hop, Disposition::NoListener);
+    }
+    journey.deliver(&sender.name, None)
 }
 
 /// A packet comes in: a flow to a listener goes on to its target, a target's answer goes back, and what is for a process of
