@@ -95,6 +95,8 @@ struct Followed {
     nodes: BTreeMap<NamespaceName, Arc<ServingNode>>,
     /// Whether everything that it wants is there.
     complete: bool,
+    /// Whether it logs users in.
+    logs_in: bool,
 }
 
 impl Balancers {
@@ -130,15 +132,15 @@ impl Balancers {
         errors
     }
 
-    /// Where there are load balancers, their targets can fetch the key that they sign with.
+    /// Where load balancers log users in, their targets can fetch the key that they sign with.
     fn serve_public_keys(
         &mut self,
         program: &Program,
         backend: &mut Backend<KeptNamespaces>,
     ) -> anyhow::Result<()> {
-        let has_internet = program.namespaces.contains_key(&NamespaceName::internet());
-        let Some(workers) = self.workers.as_ref().filter(|_| has_internet && !self.followed.is_empty())
-        else {
+        let is_wanted = program.namespaces.contains_key(&NamespaceName::internet())
+            && self.followed.values().any(|followed| followed.logs_in);
+        let Some(workers) = self.workers.as_ref().filter(|_| is_wanted) else {
             self.public_keys = None;
             return Ok(());
         };
@@ -183,7 +185,10 @@ impl Balancers {
             config: Arc::new(ArcSwap::new(balancer.clone())),
             nodes: BTreeMap::new(),
             complete: false,
+            logs_in: false,
         });
+        let mut rules = balancer.listeners.values().flat_map(|listener| &listener.rules);
+        followed.logs_in = rules.any(|rule| rule.authenticate.is_some());
         followed.config.store(balancer.clone());
         followed.nodes.retain(|name, serving| balancer.nodes.get(name) == Some(&serving.node));
         let mut errors = Vec::new();

@@ -2,7 +2,8 @@
 //! [Signature verification](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html#user-claims-encoding)
 //!
 //! Targets verify with it what they are told of users. What answers is an engine like those of load balancers, with one rule; its
-//! certificate is the local authority's, whom targets have to trust (`enishi ca`). It is there while any load balancer is.
+//! certificate is the local authority's, whom targets have to trust (`enishi ca`). It is there while any load balancer logs users in:
+//! meanwhile nobody else on the internet can have port 443 of all its addresses.
 
 use std::collections::BTreeMap;
 use std::io;
