@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -167,7 +167,9 @@ impl Daemon {
         let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let address = self.address;
-        let tag = Instant::now().elapsed().as_nanos() + u128::from(self.child.id());
+        // No name is used a second time.
+        static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+        let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
         let threads: Vec<_> = (0..clients)
             .map(|client| {
                 let (acknowledged, stop) = (acknowledged.clone(), stop.clone());
@@ -176,7 +178,7 @@ impl Daemon {
                         if stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let name = format!("k{tag}-{client}-{n}");
+                        let name = format!("k{round}-{client}-{n}");
                         let form = format!(
                             "Action=ImportKeyPair&Version=2016-11-15&KeyName={name}&PublicKeyMaterial={KEY}"
                         );
