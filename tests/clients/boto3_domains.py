@@ -10,21 +10,11 @@ from email.parser import BytesParser
 
 import boto3
 from botocore.exceptions import ClientError
+from registrant import contact
 
 DOMAIN = "boto3-tour.com"
 OTHER_ACCOUNT = "111122223333"
-CONTACT = {
-    "FirstName": "Ann",
-    "LastName": "Lee",
-    "ContactType": "PERSON",
-    "AddressLine1": "1 Main Street",
-    "City": "Seattle",
-    "State": "WA",
-    "CountryCode": "US",
-    "ZipCode": "98101",
-    "PhoneNumber": "+1.2065550100",
-    "Email": "ann@boto3-tour.net",
-}
+CONTACT = contact("ann@boto3-tour.net")
 
 
 def client(service, endpoint, key="test"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from lab import ENISHI, check, forward, ok, run, until
+from registrant import contact
 
 DOMAIN = "enishi-logins.org"
 PROVIDER, APP = f"https://idp.{DOMAIN}", f"https://app.{DOMAIN}"
@@ -29,24 +30,11 @@ print(json.dumps(jwt.decode(encoded, key, algorithms=["ES256"])))
 """
 
 
-CONTACT = {
-    "FirstName": "Ann",
-    "LastName": "Lee",
-    "ContactType": "PERSON",
-    "AddressLine1": "1 Main Street",
-    "City": "Seattle",
-    "State": "WA",
-    "CountryCode": "US",
-    "ZipCode": "98101",
-    "PhoneNumber": "+1.2065550100",
-    "Email": f"ann@{DOMAIN}",
-}
-
-
 def zone(lab):
     """A domain, and a certificate for all names in it, issued when its zone says so."""
     domains, dns, acm = lab.client("route53domains"), lab.client("route53"), lab.client("acm")
-    contacts = {"AdminContact": CONTACT, "RegistrantContact": CONTACT, "TechContact": CONTACT}
+    ann = contact(f"ann@{DOMAIN}")
+    contacts = {"AdminContact": ann, "RegistrantContact": ann, "TechContact": ann}
     operation = domains.register_domain(DomainName=DOMAIN, DurationInYears=1, **contacts)["OperationId"]
     status = lambda: domains.get_operation_detail(OperationId=operation)["Status"]
     until("the domain is registered", lambda: status() == "SUCCESSFUL")

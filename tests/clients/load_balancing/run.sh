@@ -4,6 +4,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 : "${ENISHI:?the enishi binary}" "${ENISHI_ENDPOINT:?the endpoint}"
+# What other clients use as well.
+export PYTHONPATH="$here/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ $# -gt 0 ] || set -- conditions actions logins provider health protocols addresses

@@ -3,7 +3,7 @@
 //! [`Workers`] are threads, one to a core, each with a runtime of its own. A connection belongs to one worker from when it is
 //! accepted, and all that its requests need (buffers, connections to targets, counters) belongs to the same worker, so that no
 //! request waits for another thread; a connection to a target that one worker has left alone may become another's
-//! ([`waiting`]). A [`Node`] is one load balancer in one zone; all nodes share the workers.
+//! (`waiting.rs`). A [`Node`] is one load balancer in one zone; all nodes share the workers.
 
 mod body;
 mod buffer;
