@@ -178,7 +178,6 @@ fn target_group(
             true => Algorithm::LeastOutstandingRequests,
             false => Algorithm::RoundRobin,
         },
-        slow_start_seconds: None,
         stickiness: stickiness(row, one),
         cross_zone: row.attributes.cross_zone,
         deregistration_delay_seconds: row.attributes.draining_seconds.unwrap_or(0),
@@ -233,6 +232,7 @@ fn targets(world: &World, row: &LoadBalancer, port: u16) -> Vec<Target> {
                 InstanceHealth::Draining { .. } => Health::Draining,
             },
             since: one.since.0,
+            slow_start_until: None,
         })
     };
     let mut targets: Vec<Target> = registered.filter_map(place).collect();

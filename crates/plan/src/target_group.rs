@@ -37,8 +37,6 @@ pub(crate) fn compile(world: &World, balancer: &LoadBalancer, row: &rows::Target
             Some(rows::TargetVersion::Http1) | None => TargetVersion::Http1,
         },
         algorithm: algorithm(row),
-        slow_start_seconds: Some(row.attribute("slow_start.duration_seconds").parse().unwrap_or(0u16))
-            .filter(|seconds| *seconds > 0),
         stickiness: stickiness(row),
         cross_zone: crosses_zones(balancer, row),
         deregistration_delay_seconds: number("deregistration_delay.timeout_seconds", 300),
@@ -170,6 +168,7 @@ fn target(row: &rows::Target, (address, zone): Place) -> Target {
             TargetHealth::Draining { .. } => Health::Draining,
         },
         since: row.since.0,
+        slow_start_until: row.slow_start_until.map(|until| until.0),
     }
 }
 

@@ -116,6 +116,7 @@ fn configuration(arguments: &Arguments, port: u16) -> Balancer {
         zone: None,
         health,
         since: 0,
+        slow_start_until: None,
     };
     let mut targets: Vec<Target> = arguments
         .targets
@@ -138,7 +139,6 @@ fn configuration(arguments: &Arguments, port: u16) -> Balancer {
         protocol: TargetProtocol::Http,
         version: if arguments.is_http2 { TargetVersion::Http2 } else { TargetVersion::Http1 },
         algorithm: Algorithm::RoundRobin,
-        slow_start_seconds: None,
         stickiness: arguments.is_sticky.then_some(Stickiness::LbCookie { seconds: Some(3600) }),
         cross_zone: true,
         deregistration_delay_seconds: 300,

@@ -9,7 +9,7 @@ import email.utils
 import subprocess
 import time
 
-from lab import ENISHI, check, fixed, forward, ok, refused, run, until
+from lab import ENISHI, PATIENCE, check, fixed, forward, ok, refused, run, until
 
 LEAST = "least_outstanding_requests"
 
@@ -31,6 +31,19 @@ class Servers:
 
     def default(self, action):
         self.lab.elb.modify_listener(ListenerArn=self.listener, DefaultActions=[action])
+
+    def join(self, server):
+        """The server joins the first two, and is healthy."""
+        target = {"TargetGroupArn": self.both, "Targets": [{"Id": server.id}]}
+        self.lab.elb.register_targets(**target)
+        waiter = self.lab.elb.get_waiter("target_in_service")
+        waiter.wait(**target, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE})
+
+    def leave(self, server):
+        target = {"TargetGroupArn": self.both, "Targets": [{"Id": server.id}]}
+        self.lab.elb.deregister_targets(**target)
+        waiter = self.lab.elb.get_waiter("target_deregistered")
+        waiter.wait(**target, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE})
 
     def who(self, times=1, *arguments):
         return self.lab.lines(f"{self.url}/who", times, *arguments)
@@ -178,18 +191,24 @@ def algorithms(lab, at):
 
 def slow_start(lab, at):
     """"Slow start mode allows targets to warm up": a new target gets few requests first, its share later.
+    "The healthy targets registered with the target group do not enter slow start mode."
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#slow-start-mode"""
     refused("InvalidConfigurationRequest", lab.change_group, at.both, {"slow_start.duration_seconds": "30"})
     lab.change_group(at.both, {"load_balancing.algorithm.type": "round_robin"})
-    lab.change_group(at.both, {"slow_start.duration_seconds": "30"})
+    # As long as it can be: however slow this machine is, the target is at its beginning.
+    lab.change_group(at.both, {"slow_start.duration_seconds": "900"})
     third = at.servers[2]
-    lab.elb.register_targets(TargetGroupArn=at.both, Targets=[{"Id": third.id}])
-    waiter = lab.elb.get_waiter("target_in_service")
-    waiter.wait(TargetGroupArn=at.both, Targets=[{"Id": third.id}], WaiterConfig={"Delay": 1})
-    first = collections.Counter(at.who(90))["three"]
-    assert first < 20, f"{first} of the first 90 requests are a new target's, its full share is 30"
+    at.join(third)
+    early = collections.Counter(at.who(90))
+    assert early["three"] < 10, f"{early['three']} of the first 90 requests are a new target's, its full share is 30"
+    assert abs(early["one"] - early["two"]) < 10, f"the others share the rest: {early}"
+    lab.change_group(at.both, {"slow_start.duration_seconds": "0"})
     until("a full share", lambda: collections.Counter(at.who(90))["three"] == 30)
-    ok(f"slow start: {first} of 90 requests at first, 30 half a minute later")
+    at.leave(third)
+    lab.change_group(at.both, {"slow_start.duration_seconds": "30"})
+    at.join(third)
+    until("a full share", lambda: collections.Counter(at.who(90))["three"] == 30)
+    ok(f"slow start: {early['three']} of 90 requests at first, 30 when it is over")
 
 
 def scenario(lab):

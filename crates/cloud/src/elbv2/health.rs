@@ -17,7 +17,7 @@ use enishi_state::{Read, ResourceId, Tx, World};
 use enishi_wire::Fault;
 
 use super::target::{check_form, is_meant, is_up, of_group, zone_of};
-use super::{balancers_using, find_target_group, text};
+use super::{balancers_using, find_target_group, slow_start, text};
 use crate::registry::Registry;
 
 pub(super) fn register(on: &mut Registry) {
@@ -54,9 +54,12 @@ pub fn observe(tx: &mut Tx<'_>, observations: impl IntoIterator<Item = Observati
     for observation in observations {
         if is_news(tx.world(), &observation) {
             let now = tx.now();
+            let is_healthy = observation.health == TargetHealth::Healthy;
+            let until = is_healthy.then(|| slow_start::ends(tx.world(), &observation.target, now)).flatten();
             tx.modify::<Target>(&observation.target, |row| {
                 row.health = observation.health;
                 row.since = now;
+                row.slow_start_until = until;
             });
         }
     }

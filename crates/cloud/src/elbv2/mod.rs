@@ -20,6 +20,7 @@ mod name;
 mod page;
 mod rule;
 pub(crate) mod settle;
+mod slow_start;
 mod tag;
 pub(crate) mod target;
 mod target_group;

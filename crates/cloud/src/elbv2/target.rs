@@ -88,6 +88,7 @@ fn parse(tx: &Tx<'_>, group: &TargetGroup, target: &TargetDescription) -> Result
         zone,
         health: TargetHealth::Initial,
         since: tx.now(),
+        slow_start_until: None,
     })
 }
 
@@ -252,6 +253,7 @@ fn deregister(tx: &mut Tx<'_>, group: &TargetGroup, key: &TargetKey) {
     tx.modify::<Target>(key, |row| {
         row.health = TargetHealth::Draining { until: now.plus_seconds(delay) };
         row.since = now;
+        row.slow_start_until = None;
     });
 }
 
@@ -298,7 +300,7 @@ fn begin_again(tx: &mut Tx<'_>, target: Target) {
         }
         TargetHealth::Healthy | TargetHealth::Unhealthy { .. } => {
             let since = tx.now();
-            tx.put(Target { health: TargetHealth::Initial, since, ..target });
+            tx.put(Target { health: TargetHealth::Initial, since, slow_start_until: None, ..target });
         }
     }
 }

@@ -18,8 +18,6 @@ pub struct TargetGroup {
     pub version: TargetVersion,
     /// How a target is chosen.
     pub algorithm: Algorithm,
-    /// For how many seconds a target that became healthy gets less than its share, growing; `None`: at once.
-    pub slow_start_seconds: Option<u16>,
     /// Whether clients stay with their target.
     pub stickiness: Option<Stickiness>,
     /// Whether nodes send to targets of other zones.
@@ -137,6 +135,8 @@ pub struct Target {
     pub health: Health,
     /// Since when, in milliseconds since 1970.
     pub since: i64,
+    /// When its slow start ends, in milliseconds since 1970; `None`: it gets its full share.
+    pub slow_start_until: Option<i64>,
 }
 
 impl Target {

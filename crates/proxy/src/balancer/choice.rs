@@ -22,7 +22,7 @@ impl Group {
                 // A target in its slow start lets some of its turns pass.
                 for _ in 0..if self.has_slow_starters { count.min(64) } else { 0 } {
                     let target = self.next(worker, count)?;
-                    if self.share(target, now) > random.fraction() {
+                    if share(target, now) > random.fraction() {
                         return Some(target);
                     }
                 }
@@ -50,13 +50,16 @@ impl Group {
         let targets = behind.iter().chain(before).filter_map(|index| self.targets.get(*index));
         targets.min_by_key(|target| target.state.in_flight.load(Ordering::Relaxed))
     }
+}
 
-    /// The share of its turns that a target takes, growing linearly: "The load balancer linearly increases the number of requests that
-    /// it can send to a target in slow start mode."
-    fn share(&self, target: &TargetPlan, now: i64) -> f64 {
-        let duration = f64::from(self.config.slow_start_seconds.unwrap_or_default()) * 1000.0;
-        let healthy_for = now.saturating_sub(target.since).max(0);
-        if duration == 0.0 { 1.0 } else { (healthy_for as f64 / duration).clamp(0.01, 1.0) }
+/// The share of its turns that a target takes, growing linearly: "The load balancer linearly increases the number of requests that
+/// it can send to a target in slow start mode."
+fn share(target: &TargetPlan, now: i64) -> f64 {
+    match target.slow_start {
+        Some((began, ends)) if now < ends => {
+            ((now.saturating_sub(began)) as f64 / ends.saturating_sub(began) as f64).clamp(0.01, 1.0)
+        }
+        _ => 1.0,
     }
 }
 

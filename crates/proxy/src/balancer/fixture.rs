@@ -34,7 +34,6 @@ pub(crate) fn group(name: &str) -> TargetGroup {
         protocol: TargetProtocol::Http,
         version: TargetVersion::Http1,
         algorithm: Algorithm::RoundRobin,
-        slow_start_seconds: None,
         stickiness: None,
         cross_zone: true,
         deregistration_delay_seconds: 300,
@@ -66,5 +65,6 @@ pub(crate) fn target(n: u8, port: u16) -> Target {
         zone: None,
         health: Health::Healthy,
         since: 0,
+        slow_start_until: None,
     }
 }

@@ -89,7 +89,7 @@ pub struct Group {
     pub targets: Vec<TargetPlan>,
     /// Those that get new requests.
     pub eligible: Vec<usize>,
-    /// Whether one of those was healthy for less than the slow start's duration when the snapshot was made.
+    /// Whether one of those had a slow start, which may be over.
     pub has_slow_starters: bool,
     /// What outlives the snapshot.
     pub state: Arc<GroupState>,
@@ -102,8 +102,8 @@ pub struct TargetPlan {
     pub address: SocketAddrV4,
     /// What stands for it in cookies.
     pub key: u64,
-    /// Since when it is as it is, in milliseconds since 1970.
-    pub since: i64,
+    /// When its slow start began and ends, in milliseconds since 1970; `None`: it gets its full share.
+    pub slow_start: Option<(i64, i64)>,
     /// Whether it gets requests of clients that stay with it.
     pub is_usable: bool,
     /// What outlives the snapshot.
@@ -276,7 +276,8 @@ impl States {
                 let state = known.state.clone();
                 state.stay();
                 let key = key(&config.arn, &target.id, target.port);
-                TargetPlan { address, key, since: target.since, is_usable: false, state }
+                let slow_start = target.slow_start_until.map(|until| (target.since, until));
+                TargetPlan { address, key, slow_start, is_usable: false, state }
             })
             .collect();
         let mut group = Group {
@@ -314,7 +315,11 @@ impl States {
                 plan.is_usable = is_usable;
             }
         }
-        group.has_slow_starters = config.slow_start_seconds.is_some() && !fails_open;
+        group.has_slow_starters = !fails_open
+            && eligible
+                .iter()
+                .filter_map(|index| group.targets.get(*index))
+                .any(|target| target.slow_start.is_some());
         group.eligible = eligible;
     }
 }

@@ -179,7 +179,6 @@ pub fn group_of(addresses: Vec<SocketAddrV4>) -> TargetGroup {
         protocol: TargetProtocol::Http,
         version: TargetVersion::Http1,
         algorithm: Algorithm::RoundRobin,
-        slow_start_seconds: None,
         stickiness: None,
         cross_zone: true,
         deregistration_delay_seconds: 300,
@@ -207,6 +206,7 @@ pub fn group_of(addresses: Vec<SocketAddrV4>) -> TargetGroup {
                 zone: None,
                 health: Health::Healthy,
                 since: 0,
+                slow_start_until: None,
             })
             .collect(),
     }

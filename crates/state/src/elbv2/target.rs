@@ -37,6 +37,8 @@ pub struct Target {
     pub health: TargetHealth,
     /// Since when.
     pub since: Timestamp,
+    /// When its slow start ends, or ended; `None`: it has none.
+    pub slow_start_until: Option<Timestamp>,
 }
 
 /// How a target is.

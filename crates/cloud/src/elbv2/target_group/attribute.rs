@@ -10,7 +10,7 @@ use enishi_state::{Read, Tx};
 use enishi_wire::Fault;
 
 use super::super::attribute::{Kind, Values};
-use super::super::{faults, find_target_group};
+use super::super::{faults, find_target_group, slow_start};
 use super::protocol_name;
 use crate::registry::Registry;
 
@@ -114,6 +114,7 @@ fn modify_target_group_attributes(
     check_stickiness(&row)?;
     check_together(&row)?;
     let attributes = shapes(&row);
+    slow_start::review(tx, &row);
     tx.put(row);
     Ok(ModifyTargetGroupAttributesOutput { attributes: Some(attributes) })
 }

@@ -106,10 +106,13 @@ fn the_least_busy_gets_the_next() {
 
 #[test]
 fn a_new_target_starts_slowly() {
-    let targets = (1..=2)
-        .map(|n| Target { since: i64::from(n - 1) * 1_000_000, ..target(n, "us-east-1a", Health::Healthy) });
-    let config = TargetGroup { slow_start_seconds: Some(100), ..group(targets.collect()) };
-    let group = compile(&states(), config);
+    let warm = target(1, "us-east-1a", Health::Healthy);
+    let new = Target {
+        since: 1_000_000,
+        slow_start_until: Some(1_100_000),
+        ..target(2, "us-east-1a", Health::Healthy)
+    };
+    let group = compile(&states(), group(vec![warm, new]));
     let share_at = |now| shares(&group, 10_000, now)[&2];
     assert!((500..1500).contains(&share_at(1_010_000)), "{}", share_at(1_010_000));
     assert!((3000..3700).contains(&share_at(1_050_000)));

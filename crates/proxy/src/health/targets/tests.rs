@@ -32,6 +32,7 @@ fn target(id: &str, address: [u8; 4], zone: &str) -> Target {
         zone: Some(zone.into()),
         health: Health::Initial,
         since: 1,
+        slow_start_until: None,
     }
 }
 
@@ -42,7 +43,6 @@ fn group(check: HealthCheck, targets: Vec<Target>) -> TargetGroup {
         protocol: TargetProtocol::Http,
         version: TargetVersion::Http1,
         algorithm: Algorithm::RoundRobin,
-        slow_start_seconds: None,
         stickiness: None,
         cross_zone: true,
         deregistration_delay_seconds: 300,
