@@ -76,6 +76,12 @@ pub(crate) const CIDR_BLOCKS_PER_VPC: Quota = vpc("L-83CA0A9D", "IPv4 CIDR block
 pub(crate) const INTERNET_GATEWAYS: Quota = vpc("L-A4707A72", "Internet gateways per Region", 5);
 /// NAT gateways per Availability Zone.
 pub(crate) const NAT_GATEWAYS_PER_ZONE: Quota = vpc("L-FE5A380F", "NAT gateways per Availability Zone", 5);
+/// Active VPC peering connections per VPC.
+pub(crate) const ACTIVE_PEERINGS_PER_VPC: Quota =
+    vpc("L-7E9ECCDB", "Active VPC peering connections per VPC", 50);
+/// Outstanding VPC peering connection requests.
+pub(crate) const OUTSTANDING_PEERING_REQUESTS: Quota =
+    vpc("L-DC9F7029", "Outstanding VPC peering connection requests", 25);
 /// Network ACLs per VPC.
 pub(crate) const NETWORK_ACLS_PER_VPC: Quota = vpc("L-B4A6D682", "Network ACLs per VPC", 200);
 /// Rules per network ACL and direction.
@@ -184,6 +190,8 @@ pub(crate) const ALL: &[Quota] = &[
     CIDR_BLOCKS_PER_VPC,
     ROUTES_PER_ROUTE_TABLE,
     INTERNET_GATEWAYS,
+    ACTIVE_PEERINGS_PER_VPC,
+    OUTSTANDING_PEERING_REQUESTS,
     NETWORK_ACLS_PER_VPC,
     NETWORK_INTERFACES,
     SECURITY_GROUPS,

@@ -15,6 +15,8 @@
 //! | instance terminated | forgotten | an hour later |
 //! | NAT gateway pending, deleting | available, deleted | its generation is realised |
 //! | NAT gateway failed, deleted | forgotten | an hour later |
+//! | VPC peering connection pending | expired | a week later |
+//! | VPC peering connection that is over | forgotten | when no side is shown it any more |
 //! | Route 53 change pending | in sync | its generation is realised |
 //! | Route 53 change | forgotten | 30 days later |
 //! | domain, operation on one | see [`route53domains`] | its generation is realised, its deadline passes |
@@ -88,6 +90,7 @@ enum Step {
     GatewayAvailable(NatGatewayId),
     GatewayDeleted(NatGatewayId),
     ForgetGateway(NatGatewayId),
+    Peering(ec2::peering::Step),
     ChangeInSync(ChangeId),
     ForgetChange(ChangeId),
     Domain(route53domains::Due),
@@ -120,6 +123,7 @@ pub fn next_deadline(world: &World) -> Option<Timestamp> {
     let sessions = world.all::<Session>().map(|row| row.expires);
     let tokens = world.all::<ClientToken>().map(token_deadline);
     let fixed = instances.chain(gateways).chain(sessions).chain(tokens).chain(route53::next_to_forget(world));
+    let fixed = fixed.chain(ec2::peering::next_deadline(world));
     let balancing = elbv2::settle::next_deadline(world).chain(elb::settle::next_deadline(world));
     let named = fixed.chain(route53domains::next_deadline(world)).chain(acm::settle::next_deadline(world));
     named.chain(balancing).chain(cloudwatch::next_to_forget(world)).min()
@@ -138,6 +142,7 @@ fn due(world: &World, facts: &Facts, now: Timestamp, found: &mut dyn FnMut(Step)
     due_instances(world, facts, found);
     due_gateways(world, facts, found);
     due_changes(world, facts, found);
+    ec2::peering::due(world, now, &mut |step| found(Step::Peering(step)));
     route53resolver::settle::due(world, facts.realised_generation, &mut |step| found(Step::Resolver(step)));
     acm::settle::due(world, &facts.certificates, now, &mut |step| found(Step::Certificate(step)));
     elb::settle::due(world, now, &mut |drained| found(Step::ClassicDrained(drained)));
@@ -269,6 +274,7 @@ fn take(tx: &mut Tx<'_>, step: Step) {
         }
         Step::Stopped(id) => ec2::finish_stop(tx, &id),
         Step::Terminated(id) => ec2::finish_terminate(tx, &id),
+        Step::Peering(step) => ec2::peering::take(tx, step),
         Step::ForgetInstance(id) => ec2::forget_instance(tx, &id),
         Step::GatewayAvailable(id) => {
             tx.modify::<NatGateway>(&id, |row| row.state = NatGatewayState::Available);

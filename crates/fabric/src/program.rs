@@ -8,9 +8,10 @@
 //! | stage | where in Linux | what decides |
 //! |---|---|---|
 //! | source check | `prerouting`, raw | [`Eni::source_dest_check`]: the source is one of the ENI's addresses |
+//! | peering, in | `prerouting`, raw | [`PeeringPort::cidrs`]: what a peered VPC sends has a source in that VPC and goes to no address of the router itself |
 //! | internet gateway, in | `prerouting`, dstnat | [`InternetPort::mappings`]: public to private, only on the IGW's interface |
 //! | return | policy rule by the connection's mark | [`Eni::returns`]: an answer to what a load balancer sent on goes back into its ENI |
-//! | route | policy rule by mark | the table of the subnet the packet came from; from the IGW: local addresses only |
+//! | route | policy rule by mark | the table of the subnet the packet came from; from the IGW and from peered VPCs: local addresses only |
 //! | network ACL, out | `forward` | the source subnet's ACL, unless source and target share the subnet |
 //! | network ACL, in | `forward` | the target subnet's ACL, unless source and target share the subnet |
 //! | tracked? | `forward` | an established, tracked flow passes both groups' gates |
@@ -131,6 +132,8 @@ pub struct Router {
     pub groups: BTreeMap<Arc<str>, SecurityGroup>,
     /// The attached internet gateway.
     pub internet: Option<InternetPort>,
+    /// The active VPC peering connections, by the router's end of their veth pair.
+    pub peerings: BTreeMap<InterfaceName, PeeringPort>,
     /// The VPC's name resolution; none when the VPC does without (`enableDnsSupport`).
     pub resolver: Option<Arc<VpcResolver>>,
 }
@@ -241,6 +244,8 @@ pub enum RouteTarget {
     },
     /// The internet gateway, which must be attached.
     Internet,
+    /// A VPC peering connection: a key of [`Router::peerings`].
+    Peering(InterfaceName),
     /// Dropped: AWS shows the route as `blackhole`.
     Blackhole,
 }
@@ -278,8 +283,8 @@ pub struct SecurityGroup {
     pub ingress: Vec<GroupRule>,
     /// What may go out.
     pub egress: Vec<GroupRule>,
-    /// The private addresses of its members and the router interface each is behind. Traffic through a middlebox or from
-    /// a public address is not from a member. Empty unless another group's rule refers to this group.
+    /// The private addresses of its members and the router interface each is behind: for a group of a peered VPC, the
+    /// peering's. Traffic through a middlebox or from a public address is not from a member. Empty unless another group's rule refers to this group.
     pub members: BTreeSet<(InterfaceName, Ipv4Addr)>,
 }
 
@@ -309,6 +314,20 @@ pub enum Peer {
     /// The members of a group, a key of [`Router::groups`], and whatever comes from or goes to a member that is a load
     /// balancer with [`Eni::returns`].
     Group(Arc<str>),
+}
+
+/// A VPC's end of an active VPC peering connection: one interface of the router, whose other end is a router as well.
+///
+/// A peering is not transitive: through it come only packets from the other VPC's addresses, and they go only to this VPC's
+/// interfaces. [VPC peering limitations](https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html#vpc-peering-limitations)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeeringPort {
+    /// The VPC peering connection (`pcx-…`).
+    pub origin: Origin,
+    /// The next hop on it (a link-local address with a permanent neighbour entry).
+    pub next_hop: Ipv4Addr,
+    /// The other VPC's CIDR blocks.
+    pub cidrs: Vec<Cidr>,
 }
 
 /// The attached internet gateway: one interface of the router, and the 1:1 translation on it.

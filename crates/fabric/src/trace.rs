@@ -127,6 +127,9 @@ pub enum Stage {
     /// What comes from the internet for a public address continues to the private address it stands for; what answers
     /// a packet that left under a public address does too.
     InternetGatewayIn,
+    /// What comes over a VPC peering connection must be from the other VPC, and is not for the router itself: a peering is not
+    /// transitive.
+    PeeringIn,
     /// The router answers itself: a subnet's gateway, the resolver, the metadata service. Neither ACLs nor groups apply.
     Service,
     /// The packet answers a flow that a load balancer sent on under its client's address: it goes back into that load
@@ -208,6 +211,8 @@ pub enum Disposition {
     /// An internet gateway has no public address for its source, or no owner of its public destination; or its protocol is
     /// not one that NAT gateways translate.
     NotTranslated,
+    /// It came over a VPC peering connection, and its source is outside of the other VPC, or it is for the router itself.
+    NotPeered,
     /// The sending interface does not own its source address.
     SourceCheck,
     /// The receiving interface does not own its destination address.

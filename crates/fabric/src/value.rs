@@ -356,6 +356,11 @@ impl InterfaceName {
         InterfaceName("igw".into())
     }
 
+    /// A router's end of the veth pair of the VPC peering connection with this slot.
+    pub fn peering(slot: u32) -> Self {
+        InterfaceName(format!("pcx{slot}").into())
+    }
+
     /// The internet's end of the veth pair to the VPC with this slot.
     pub fn vpc(slot: u32) -> Self {
         InterfaceName(format!("vpc{slot}").into())

@@ -59,6 +59,7 @@ mod security_group;
 mod subnet;
 mod target_group;
 mod vpc;
+mod vpc_peering_connection;
 mod zone_edit;
 
 use enishi_fabric::Program;
@@ -72,6 +73,7 @@ pub use planner::Planner;
 pub use region_address::{region_address, region_addresses};
 pub use registry::{Delegations, ROOT_SERVER};
 pub use route_table::{RouteState, route_state};
+pub use vpc_peering_connection::{may_refer, of_pair as peering_of_pair};
 pub use zone_edit::{NameServer, ZoneEdit, zone_edits, zones};
 
 /// Compiles the whole world.

@@ -11,7 +11,7 @@ use enishi_fabric::program::NamespaceProgram;
 use enishi_state::acm::Certificate;
 use enishi_state::ec2::{
     Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
-    SecurityGroupRule, Subnet, Vpc, VpcId,
+    SecurityGroupRule, Subnet, Vpc, VpcId, VpcPeeringConnection,
 };
 use enishi_state::elbv2::{
     Listener, LoadBalancer, LoadBalancerArn, LoadBalancerKind, Rule, Target, TargetGroup, TrustStore,
@@ -149,10 +149,14 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeMap<VpcId, bool
     touched_names(&mut touched);
     touched_by_resolver(&mut touched);
     touched.private_zones();
+    touched.peers();
     let named = touched.vpcs.clone();
     touched.rows::<RouteTable>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<NetworkAcl>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
-    touched.rows::<SecurityGroup>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    touched.rows::<SecurityGroup>(|world, row, vpcs| {
+        vpcs.extend([row.vpc.clone()]);
+        vpcs.extend(peers(world, &row.vpc));
+    });
     touched.rows::<NatGateway>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<InternetGateway>(|_, row, vpcs| vpcs.extend(row.vpc.clone()));
     touched.rows::<SecurityGroupRule>(|world, row, vpcs| {
@@ -285,6 +289,12 @@ where
     }
 }
 
+/// The VPCs that are peered with a VPC.
+fn peers(world: &World, vpc: &VpcId) -> impl Iterator<Item = VpcId> {
+    let rows = world.by::<VpcPeeringConnection>("active", vpc.as_str());
+    rows.filter_map(|row| row.sides(vpc)).map(|(_, other)| other.vpc.clone())
+}
+
 struct Touched<'a> {
     before: &'a World,
     after: &'a World,
@@ -304,6 +314,17 @@ impl Touched<'_> {
             let (before, after) = (vpcs(change.before), vpcs(change.after));
             self.vpcs.extend(before.symmetric_difference(&after).cloned());
         }
+    }
+
+    /// A VPC's blocks, names and interfaces count in those that are peered with it.
+    fn peers(&mut self) {
+        self.rows::<VpcPeeringConnection>(|_, row, vpcs| {
+            vpcs.extend([row.requester.vpc.clone(), row.accepter.vpc.clone()]);
+        });
+        let worlds = [self.before, self.after];
+        let peers: Vec<VpcId> =
+            worlds.iter().flat_map(|world| self.vpcs.iter().flat_map(|vpc| peers(world, vpc))).collect();
+        self.vpcs.extend(peers);
     }
 
     /// Attributes the touched rows of a kind, as they were and as they are, each with the world it is of.

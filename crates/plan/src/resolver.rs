@@ -21,7 +21,7 @@ use enishi_state::route53::HostedZone;
 use enishi_state::route53resolver::has_autodefined_reverse;
 
 use crate::zone_edit::own_name;
-use crate::{address, host_name, query_log_config, resolver_rule};
+use crate::{address, host_name, query_log_config, resolver_rule, vpc_peering_connection};
 
 /// The resolver's link-local address; its other one is the VPC's base plus two.
 pub(crate) const LINK_LOCAL: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
@@ -35,6 +35,11 @@ pub(crate) fn compile(world: &World, vpc: &Vpc) -> Option<VpcResolver> {
     let mut hosts = Hosts::new(reverse);
     for interface in world.by::<NetworkInterface>("vpc", vpc.id.as_str()) {
         hosts.add(world, vpc, interface);
+    }
+    for other in vpc_peering_connection::resolvable(world, vpc) {
+        for interface in world.by::<NetworkInterface>("vpc", other.id.as_str()) {
+            hosts.add_public_names(world, other, interface);
+        }
     }
     Some(VpcResolver {
         vpc: vpc.id.as_str().into(),
@@ -126,10 +131,15 @@ impl Hosts {
             self.names.insert(name, vec![interface.primary_ip().into()]);
         }
         if vpc.dns_hostnames {
-            for (private, public) in address::mappings(world, interface) {
-                if let Ok(name) = Name::parse(&host_name::public_name(region, public.address)) {
-                    self.names.insert(name, vec![private.into()]);
-                }
+            self.add_public_names(world, vpc, interface);
+        }
+    }
+
+    /// The public names, for the private addresses, of an interface of this or of a peered VPC.
+    fn add_public_names(&mut self, world: &World, vpc: &Vpc, interface: &NetworkInterface) {
+        for (private, public) in address::mappings(world, interface) {
+            if let Ok(name) = Name::parse(&host_name::public_name(&vpc.scope.region, public.address)) {
+                self.names.insert(name, vec![private.into()]);
             }
         }
     }

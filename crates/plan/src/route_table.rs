@@ -15,7 +15,7 @@ use enishi_state::ec2::{
 };
 
 use crate::network_interface::Live;
-use crate::subnet;
+use crate::{subnet, vpc_peering_connection};
 
 /// Linux keeps 253 to 255 for itself and 0 as unspecified; ours start well above.
 const FIRST_TABLE: u32 = 1000;
@@ -91,6 +91,7 @@ fn resolve(world: &World, vpc: &VpcId, target: &RouteTarget) -> program::RouteTa
             Some(gateway) => through(world, vpc, &gateway.network_interface, id.as_str()),
             None => program::RouteTarget::Blackhole,
         },
+        RouteTarget::VpcPeeringConnection(id) => vpc_peering_connection::route(world, vpc, id),
         RouteTarget::NetworkInterface(id) => through(world, vpc, id, id.as_str()),
         RouteTarget::Instance(instance, interface) => through(world, vpc, interface, instance.as_str()),
     }

@@ -7,9 +7,10 @@
 //! of that protocol on all ports through, to `0.0.0.0/0`. All groups of an interface count together.
 //! [Untracked connections](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#untracked-connections)
 //!
-//! A reference to a group of another VPC, or to one that is gone, matches nothing; such rules are left out.
+//! A reference to a group of a VPC that is not peered any more, or to a group that is gone, matches nothing; such rules are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use enishi_fabric::program::{self, Gate, GroupRule, Peer, Untracked};
@@ -18,6 +19,7 @@ use enishi_state::World;
 use enishi_state::ec2::{InterfaceKind, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, VpcId};
 
 use crate::network_interface::Live;
+use crate::vpc_peering_connection::{self, Peering};
 
 /// The compiled groups of a VPC, by AWS id.
 pub(crate) struct Groups(BTreeMap<Arc<str>, program::SecurityGroup>);
@@ -26,12 +28,13 @@ impl Groups {
     /// The groups of live interfaces, with their rules; and the groups that those refer to, with their members.
     ///
     /// A group that is only referred to has no live member and its rules filter nothing, so it has neither.
-    pub(crate) fn compile(world: &World, vpc: &VpcId, live: &[Live<'_>]) -> Self {
+    pub(crate) fn compile(world: &World, vpc: &VpcId, live: &[Live<'_>], peerings: &[Peering<'_>]) -> Self {
         let used: BTreeSet<_> = live.iter().flat_map(gating).collect();
         let mut groups: BTreeMap<Arc<str>, _> =
             used.iter().map(|id| (Arc::from(id.as_str()), group(world, vpc, id))).collect();
         for id in referenced(&groups) {
-            groups.entry(id.clone()).or_insert_with(|| empty(&id)).members = members(&id, live);
+            groups.entry(id.clone()).or_insert_with(|| empty(&id)).members =
+                members(world, &id, live, peerings);
         }
         Groups(groups)
     }
@@ -98,6 +101,10 @@ fn rule(world: &World, vpc: &VpcId, row: &SecurityGroupRule) -> Option<GroupRule
             let referenced = world.get::<SecurityGroup>(id).filter(|group| group.vpc == *vpc)?;
             Peer::Group(referenced.id.as_str().into())
         }
+        RulePeer::PeeredGroup { group, .. } if vpc_peering_connection::may_refer(world, vpc, group) => {
+            Peer::Group(group.as_str().into())
+        }
+        RulePeer::PeeredGroup { .. } => return None,
     };
     let origin = Origin::rule(row.group.as_str(), row.id.as_str());
     Some(GroupRule { origin, traffic: row.traffic, peer })
@@ -113,9 +120,17 @@ fn referenced(groups: &BTreeMap<Arc<str>, program::SecurityGroup>) -> BTreeSet<A
         .collect()
 }
 
-fn members(group: &str, live: &[Live<'_>]) -> BTreeSet<(InterfaceName, std::net::Ipv4Addr)> {
-    live.iter()
-        .filter(|interface| gating(interface).iter().any(|id| id.as_str() == group))
-        .flat_map(|interface| interface.row.addresses.iter().map(|address| (interface.port(), address.ip)))
-        .collect()
+fn members(
+    world: &World,
+    group: &str,
+    live: &[Live<'_>],
+    peerings: &[Peering<'_>],
+) -> BTreeSet<(InterfaceName, Ipv4Addr)> {
+    let own = live.iter().filter(|interface| gating(interface).iter().any(|id| id.as_str() == group));
+    let own = own
+        .flat_map(|interface| interface.row.addresses.iter().map(|address| (interface.port(), address.ip)));
+    let peered = peerings
+        .iter()
+        .flat_map(|peering| peering.members(world, group).map(|address| (peering.interface(), address)));
+    own.chain(peered).collect()
 }

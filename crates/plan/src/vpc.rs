@@ -13,9 +13,10 @@ use enishi_state::ec2::{NetworkInterface, Vpc, VpcId};
 use crate::internet::Link;
 use crate::network_interface::Live;
 use crate::security_group::Groups;
+use crate::vpc_peering_connection::Peering;
 use crate::{
     instance, internet_gateway, load_balancer, nat_gateway, network_acl, resolver, resolver_endpoint,
-    route_table, subnet,
+    route_table, subnet, vpc_peering_connection,
 };
 
 /// The metadata service.
@@ -44,7 +45,8 @@ impl VpcProgram {
     }
 }
 
-/// Compiles a VPC. Nothing of another VPC but the devices of its instances there enters.
+/// Compiles a VPC. Of other VPCs enter only the devices of its instances there, and of peered ones the blocks, the members of groups
+/// that it refers to and the names that they share.
 /// `kept` is its resolver, if that is known already.
 pub(crate) fn compile(world: &World, vpc: &Vpc, kept: Option<Resolver>) -> VpcProgram {
     let rows = world.by::<NetworkInterface>("vpc", vpc.id.as_str());
@@ -76,7 +78,8 @@ fn router(
     internet: Option<InternetPort>,
     kept: Option<Resolver>,
 ) -> NamespaceProgram {
-    let groups = Groups::compile(world, &vpc.id, live);
+    let peerings = vpc_peering_connection::compile(world, &vpc.id);
+    let groups = Groups::compile(world, &vpc.id, live, &peerings);
     let enis = live.iter().map(|interface| (interface.port(), interface.eni(&groups)));
     let router = Router {
         origin: Origin::resource(vpc.id.as_str()),
@@ -88,11 +91,12 @@ fn router(
         acls: network_acl::compile(world, live),
         groups: groups.into_inner(),
         internet,
+        peerings: peerings.iter().map(|peering| (peering.interface(), peering.port())).collect(),
         resolver: kept.unwrap_or_else(|| resolver::compile(world, vpc).map(Arc::new)),
     };
     NamespaceProgram {
         name: NamespaceName::new(vpc.id.as_str()),
-        interfaces: interfaces(vpc, live, router.internet.as_ref()),
+        interfaces: interfaces(vpc, live, &peerings, router.internet.as_ref()),
         role: Role::Router(router),
     }
 }
@@ -100,11 +104,13 @@ fn router(
 fn interfaces(
     vpc: &Vpc,
     live: &[Live<'_>],
+    peerings: &[Peering<'_>],
     internet: Option<&InternetPort>,
 ) -> BTreeMap<InterfaceName, Interface> {
     let ports = live.iter().map(|interface| (interface.port(), interface.router_end()));
     let gateway = internet.map(|port| (port.interface.clone(), internet_gateway::router_end(vpc)));
-    ports.chain(gateway).collect()
+    let peers = peerings.iter().map(|peering| (peering.interface(), peering.router_end()));
+    ports.chain(gateway).chain(peers).collect()
 }
 
 /// The addresses that the router answers itself. The resolver answers at the VPC's base plus two only when the VPC has

@@ -10,6 +10,7 @@
 //! | subnet | inside a block of its VPC; no overlap with its siblings; slot unique among them; table and ACL are the VPC's |
 //! | route table | slot unique in the VPC |
 //! | internet gateway | at most one per VPC |
+//! | VPC peering connection | slot unique; when it is active, both VPCs exist, their blocks do not overlap, and no other one connects them |
 //! | security group, network ACL | the VPC exists; rule numbers are 1 to 32766 |
 //! | security group rule | its group exists, and the group it refers to |
 //! | network interface | slot unique; addresses in its subnet, assignable, unique in the VPC; groups of the VPC; its user exists |
@@ -52,8 +53,8 @@ use std::net::Ipv4Addr;
 use enishi_fabric::Cidr;
 
 use crate::ec2::{
-    Address, Instance, InterfaceKind, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable,
-    RulePeer, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcId,
+    Address, Instance, InterfaceKind, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, PeeringSide,
+    RouteTable, RulePeer, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcId, VpcPeeringConnection,
 };
 use crate::{Conflict, Delta, Holds, ResourceId, Row, World};
 
@@ -68,6 +69,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<Subnet>(before, after, delta)?;
     touched::<RouteTable>(before, after, delta)?;
     touched::<InternetGateway>(before, after, delta)?;
+    touched::<VpcPeeringConnection>(before, after, delta)?;
     touched::<SecurityGroup>(before, after, delta)?;
     touched::<SecurityGroupRule>(before, after, delta)?;
     touched::<NetworkAcl>(before, after, delta)?;
@@ -125,7 +127,7 @@ impl Invariant for Vpc {
             world.get::<RouteTable>(main).is_some_and(|table| table.vpc == *id),
             "{id}: its main route table {main} is not one of its own"
         );
-        Ok(())
+        world.by::<VpcPeeringConnection>("active", id.as_str()).try_for_each(|peering| peering.holds(world))
     }
 
     fn is_released(&self, world: &World, now: Option<&Self>) -> Verdict {
@@ -202,6 +204,27 @@ impl Invariant for InternetGateway {
     }
 }
 
+impl Invariant for VpcPeeringConnection {
+    fn holds(&self, world: &World) -> Verdict {
+        let id = &self.id;
+        alone(world.by::<VpcPeeringConnection>("slot", &self.slot.to_string()), self, "the slot")?;
+        if !self.is_active() {
+            return Ok(());
+        }
+        let vpc = |side: &PeeringSide| world.get::<Vpc>(&side.vpc).filter(|vpc| vpc.scope == side.scope);
+        let Some(requester) = vpc(&self.requester) else { return missing(id, &self.requester.vpc) };
+        let Some(accepter) = vpc(&self.accepter) else { return missing(id, &self.accepter.vpc) };
+        for own in &requester.cidrs {
+            let overlapping = accepter.cidrs.iter().find(|other| own.cidr.overlaps(other.cidr));
+            ensure!(overlapping.is_none(), "{id}: {} overlaps the other VPC", own.cidr);
+        }
+        let peers = world.by::<VpcPeeringConnection>("active", requester.id.as_str());
+        let same = peers.filter(|other| other.sides(&accepter.id).is_some() && other.id != *id);
+        ensure!(same.count() == 0, "{id} is not the only one between its VPCs");
+        Ok(())
+    }
+}
+
 impl Invariant for SecurityGroup {
     fn holds(&self, world: &World) -> Verdict {
         vpc_exists(world, &self.id, &self.vpc)
@@ -235,7 +258,7 @@ impl Invariant for SecurityGroupRule {
         }
         match &self.peer {
             RulePeer::Group(peer, _) if world.get::<SecurityGroup>(peer).is_none() => missing(&self.id, peer),
-            RulePeer::Group(..) | RulePeer::Cidr(_) => Ok(()),
+            RulePeer::Group(..) | RulePeer::PeeredGroup { .. } | RulePeer::Cidr(_) => Ok(()),
         }
     }
 }

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Keys, Row, Scope, id::name_id};
 
-name_id!(TagKey, "a tag: the resource id, a newline, the tag's key");
+name_id!(
+    TagKey,
+    "a tag: the resource id, a newline, the tag's key; for a shared resource, another newline and the scope"
+);
 
 impl TagKey {
     /// The key of the tag `key` on `resource`.
@@ -29,6 +32,11 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// Whether the resource has two owners, each with tags of his own: a VPC peering connection.
+    fn is_of_one_side(&self) -> bool {
+        self.resource.starts_with("pcx-")
+    }
+
     /// The account that owns the resource.
     pub fn account(&self) -> &AccountId {
         &self.scope.account
@@ -40,7 +48,10 @@ impl Row for Tag {
     const TABLE: &'static str = "tag";
 
     fn id(&self) -> TagKey {
-        TagKey::of(&self.resource, &self.key)
+        match self.is_of_one_side() {
+            true => TagKey::new(&format!("{}\n{}\n{}", self.resource, self.key, self.scope)),
+            false => TagKey::of(&self.resource, &self.key),
+        }
     }
 
     fn keys(&self, keys: &mut Keys) {

@@ -132,6 +132,8 @@ world! {
     network_acls: ec2::NetworkAcl,
     /// Elastic IPs.
     addresses: ec2::Address,
+    /// VPC peering connections.
+    vpc_peering_connections: ec2::VpcPeeringConnection,
     /// NAT gateways.
     nat_gateways: ec2::NatGateway,
     /// Network interfaces.

@@ -44,7 +44,13 @@ impl Probes {
         let mut ports = BTreeSet::from([22, 80, 443]);
         for namespace in program.namespaces.values() {
             if let Role::Router(router) = &namespace.role {
-                probes.add(router);
+                let behind = |name| program.namespaces.get(&namespace.interfaces.get(name)?.peer.namespace);
+                let peers = router.peerings.keys().filter_map(behind);
+                let peers = peers.filter_map(|peer| match &peer.role {
+                    Role::Router(router) => Some(router),
+                    _ => None,
+                });
+                probes.add(router, peers.flat_map(hosts));
                 ports.extend(edges(router));
             }
         }
@@ -61,10 +67,8 @@ impl Probes {
         probes
     }
 
-    fn add(&mut self, router: &Router) {
-        let hosts = router.enis.values().flat_map(|eni| &eni.addresses).copied();
-        let services = router.services.iter().filter(|service| !service.is_link_local()).copied();
-        let near: Arc<[_]> = hosts.chain(services).collect();
+    fn add(&mut self, router: &Router, peered: impl Iterator<Item = Ipv4Addr>) {
+        let near: Arc<[_]> = hosts(router).chain(peered).collect();
         for eni in router.enis.values() {
             self.senders.extend(eni.addresses.iter().map(|address| Sender {
                 namespace: eni.owner.clone(),
@@ -96,6 +100,13 @@ impl Probes {
         };
         Flow { from: sender.namespace, packet: Packet { source, destination, transport } }
     }
+}
+
+/// The addresses of a VPC: its interfaces' and what its router answers.
+fn hosts(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
+    let hosts = router.enis.values().flat_map(|eni| &eni.addresses).copied();
+    let services = router.services.iter().filter(|service| !service.is_link_local()).copied();
+    hosts.chain(services)
 }
 
 /// The first and last port of every rule, and their neighbours.

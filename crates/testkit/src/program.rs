@@ -89,7 +89,8 @@ fn router_dangling(namespace: &NamespaceProgram, router: &Router, dangling: &mut
                 want(eni.is_some_and(|eni| eni.addresses.first() == Some(via)), &route.origin);
             }
             RouteTarget::Internet => want(router.internet.is_some(), &route.origin),
-            RouteTarget::Local | RouteTarget::Blackhole => {}
+            // Its other VPC may have no router.
+            RouteTarget::Peering(_) | RouteTarget::Local | RouteTarget::Blackhole => {}
         }
     }
     for group in router.groups.values() {
@@ -100,8 +101,14 @@ fn router_dangling(namespace: &NamespaceProgram, router: &Router, dangling: &mut
         }
         for (interface, address) in &group.members {
             let eni = router.enis.get(interface);
-            want(eni.is_some_and(|eni| eni.addresses.contains(address)), &group.origin);
+            let own = eni.is_some_and(|eni| eni.addresses.contains(address));
+            let peering = router.peerings.get(interface);
+            let peered = peering.is_some_and(|port| port.cidrs.iter().any(|cidr| cidr.contains(*address)));
+            want(own || peered, &group.origin);
         }
+    }
+    for (interface, port) in &router.peerings {
+        want(namespace.interfaces.contains_key(interface), &port.origin);
     }
     if let Some(port) = &router.internet {
         want(namespace.interfaces.contains_key(&port.interface), &port.interface);
@@ -252,6 +259,10 @@ impl Page {
             }
         }
         self.groups(router);
+        for (name, port) in &router.peerings {
+            let blocks = list(&port.cidrs);
+            self.line(1, format_args!("peering {} on {name} via {} to {blocks}", port.origin, port.next_hop));
+        }
         if let Some(port) = &router.internet {
             self.port(port);
         }
@@ -324,6 +335,7 @@ fn target(target: &RouteTarget) -> String {
         RouteTarget::Local => "local".into(),
         RouteTarget::Eni { interface, via, gateway } => format!("{gateway} over {interface} via {via}"),
         RouteTarget::Internet => "internet".into(),
+        RouteTarget::Peering(interface) => format!("peering over {interface}"),
         RouteTarget::Blackhole => "blackhole".into(),
     }
 }

@@ -8,8 +8,9 @@ use enishi_testkit::differential::{Differential, Statistics};
 const WORLDS: u64 = 60;
 
 /// Every stage that can deny a packet.
-const STAGES: [Stage; 14] = [
+const STAGES: [Stage; 15] = [
     Stage::SourceCheck,
+    Stage::PeeringIn,
     Stage::InternetGatewayIn,
     Stage::Route,
     Stage::AclOut,

@@ -35,6 +35,8 @@ not_found! {
     invalid_subnet_id_not_found: "InvalidSubnetID.NotFound", "subnet ID";
     invalid_route_table_id_not_found: "InvalidRouteTableID.NotFound", "routeTable ID";
     invalid_internet_gateway_id_not_found: "InvalidInternetGatewayID.NotFound", "internetGateway ID";
+    invalid_vpc_peering_connection_id_not_found:
+        "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
     invalid_group_not_found: "InvalidGroup.NotFound", "security group";
     invalid_security_group_rule_id_not_found: "InvalidSecurityGroupRuleId.NotFound", "security group rule ID";
     invalid_network_acl_id_not_found: "InvalidNetworkAclID.NotFound", "networkAcl ID";
@@ -102,6 +104,7 @@ malformed! {
     invalid_security_group_rule_id_malformed: "InvalidSecurityGroupRuleId.Malformed", "sgr";
     invalid_instance_id_malformed: "InvalidInstanceID.Malformed", "i";
     invalid_amiid_malformed: "InvalidAMIID.Malformed", "ami";
+    invalid_vpc_peering_connection_id_malformed: "InvalidVpcPeeringConnectionId.Malformed", "pcx";
     invalid_volume_id_malformed: "InvalidVolumeID.Malformed", "vol";
 }
 
@@ -431,6 +434,30 @@ pub(crate) fn invalid_network_acl_entry_not_found(number: u16, acl: impl Display
     )
 }
 
+/// `InvalidStateTransition`: a VPC peering connection cannot go from the one state to the other.
+pub(crate) fn invalid_state_transition(id: impl Display, from: &str, to: &str) -> Fault {
+    Fault::new(
+        "InvalidStateTransition",
+        format!("Invalid state transition for {id}, attempted to transition from {from} to {to}"),
+    )
+}
+
+/// `VpcPeeringConnectionAlreadyExists`: another one connects the VPCs already.
+pub(crate) fn vpc_peering_connection_already_exists(id: impl Display) -> Fault {
+    Fault::new(
+        "VpcPeeringConnectionAlreadyExists",
+        format!("The vpc peering connection identified by {id} already exists."),
+    )
+}
+
+/// `InvalidVpcPeeringConnectionState.DnsHostnamesDisabled`
+pub(crate) fn dns_hostnames_disabled() -> Fault {
+    Fault::new(
+        "InvalidVpcPeeringConnectionState.DnsHostnamesDisabled",
+        "To enable DNS hostname resolution for the VPC peering connection, DNS hostname support must be enabled for the VPCs.",
+    )
+}
+
 // ---- quotas ----
 
 /// Declares faults of quotas.
@@ -464,6 +491,11 @@ limit_exceeded! {
     network_acl_entry_limit_exceeded:
         "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
     address_limit_exceeded: "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    pending_vpc_peering_connection_limit_exceeded:
+        "PendingVpcPeeringConnectionLimitExceeded", "Vpc peering connection request limit exceeded.";
+    active_vpc_peering_connection_per_vpc_limit_exceeded:
+        "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
+        "The maximum number of active VPC peering connections per VPC has been reached.";
     network_interface_limit_exceeded:
         "NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.";
 }

@@ -11,7 +11,7 @@
 use std::fmt::Display;
 
 use enishi_api::ec2;
-use enishi_state::World;
+use enishi_state::{Scope, Tag, World};
 use enishi_wire::Fault;
 
 use super::faults;
@@ -47,7 +47,11 @@ impl Values {
 }
 
 /// The filters of one request, checked.
-pub(crate) struct Filters<R: 'static>(Vec<Filter<R>>);
+pub(crate) struct Filters<R: 'static> {
+    filters: Vec<Filter<R>>,
+    /// Whose tags count; `None`: all.
+    scope: Option<Scope>,
+}
 
 struct Filter<R: 'static> {
     what: What<R>,
@@ -82,17 +86,23 @@ impl<R> Filters<R> {
             }
             filters.push(Filter { what: What::parse(&name, fields)?, patterns });
         }
-        Ok(Filters(filters))
+        Ok(Filters { filters, scope: None })
+    }
+
+    /// Lets tag filters see only the tags of the caller's own account and region: a shared resource has others.
+    pub(crate) fn of_caller(self, scope: &Scope) -> Self {
+        Filters { scope: Some(scope.clone()), ..self }
     }
 
     /// Whether the row passes every filter; `id` is whose tags the tag filters look at.
     pub(crate) fn accept(&self, world: &World, id: &str, row: &R) -> bool {
-        self.0.iter().all(|filter| filter.accepts(world, id, row))
+        self.filters.iter().all(|filter| filter.accepts(world, id, self.scope.as_ref(), row))
     }
 }
 
 impl<R> Filter<R> {
-    fn accepts(&self, world: &World, id: &str, row: &R) -> bool {
+    fn accepts(&self, world: &World, id: &str, scope: Option<&Scope>, row: &R) -> bool {
+        let own = |tag: &&Tag| scope.is_none_or(|scope| tag.scope == *scope);
         let any = |value: &str| self.patterns.iter().any(|pattern| matches(pattern, value));
         match &self.what {
             What::Field(field) => {
@@ -100,8 +110,8 @@ impl<R> Filter<R> {
                 (field.values)(world, row, &mut values);
                 values.0.iter().any(|value| any(value))
             }
-            What::Tag(key) => world.tags_of(id).any(|tag| tag.key == *key && any(&tag.value)),
-            What::TagKey => world.tags_of(id).any(|tag| any(&tag.key)),
+            What::Tag(key) => world.tags_of(id).filter(own).any(|tag| tag.key == *key && any(&tag.value)),
+            What::TagKey => world.tags_of(id).filter(own).any(|tag| any(&tag.key)),
         }
     }
 }

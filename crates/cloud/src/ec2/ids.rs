@@ -5,7 +5,7 @@
 use enishi_state::ec2::{
     Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, NatGateway, NetworkAcl,
     NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, SubnetCidrReservation, Volume,
-    Vpc,
+    Vpc, VpcPeeringConnection,
 };
 use enishi_state::{Holds, Read, ResourceId, Row, Scope, World};
 use enishi_wire::Fault;
@@ -17,8 +17,8 @@ pub(crate) trait Resource: Row {
     /// Its kind as tags and ARNs name it: `elastic-ip`.
     const KIND: &'static str;
 
-    /// Account and region.
-    fn scope(&self) -> &Scope;
+    /// Whether it exists for callers of the account and region.
+    fn is_of(&self, scope: &Scope) -> bool;
 
     /// The fault for ids (joined by `, `) that do not exist.
     fn not_found(ids: &str) -> Fault;
@@ -34,8 +34,8 @@ macro_rules! resources {
         $(impl Resource for $row {
             const KIND: &'static str = $kind;
 
-            fn scope(&self) -> &Scope {
-                &self.scope
+            fn is_of(&self, scope: &Scope) -> bool {
+                self.scope == *scope
             }
 
             fn not_found(ids: &str) -> Fault {
@@ -55,6 +55,7 @@ macro_rules! resources {
             let prefix = id.rsplit_once('-').map_or("", |(prefix, _)| prefix);
             match prefix {
                 $($prefix => find::<$row>(world, scope, id).map(|_| <$row>::KIND),)*
+                "pcx" => find::<VpcPeeringConnection>(world, scope, id).map(|_| VpcPeeringConnection::KIND),
                 _ => Err(faults::invalid_id(id)),
             }
         }
@@ -82,6 +83,23 @@ resources! {
     Image, "ami", "image", invalid_amiid_not_found, invalid_amiid_malformed;
 }
 
+/// It exists for both its sides.
+impl Resource for VpcPeeringConnection {
+    const KIND: &'static str = "vpc-peering-connection";
+
+    fn is_of(&self, scope: &Scope) -> bool {
+        VpcPeeringConnection::is_of(self, scope)
+    }
+
+    fn not_found(ids: &str) -> Fault {
+        faults::invalid_vpc_peering_connection_id_not_found(ids)
+    }
+
+    fn malformed(id: &str) -> Fault {
+        faults::invalid_vpc_peering_connection_id_malformed(id)
+    }
+}
+
 /// Parses an id; the resource need not exist.
 ///
 /// # Errors
@@ -99,7 +117,7 @@ where
     World: Holds<R>,
 {
     let parsed = parse::<R>(id)?;
-    world.get::<R>(&parsed).filter(|row| row.scope() == scope).ok_or_else(|| R::not_found(id))
+    world.get::<R>(&parsed).filter(|row| row.is_of(scope)).ok_or_else(|| R::not_found(id))
 }
 
 /// Like [`find`] for a required parameter.
@@ -136,7 +154,7 @@ where
     let mut parsed = ids.iter().map(|id| parse::<R>(id)).collect::<Result<Vec<_>, _>>()?;
     parsed.sort();
     parsed.dedup();
-    let exists = |id: &R::Id| read.world.get::<R>(id).filter(|row| row.scope() == scope);
+    let exists = |id: &R::Id| read.world.get::<R>(id).filter(|row| row.is_of(scope));
     let missing: Vec<&str> = parsed.iter().filter(|id| exists(id).is_none()).map(|id| id.as_str()).collect();
     if !missing.is_empty() {
         return Err(R::not_found(&missing.join(", ")));

@@ -46,8 +46,6 @@ none_of! {
         -> DescribeTransitGatewaysResult, transit_gateways, "InvalidTransitGatewayID.NotFound", "Transit Gateway";
     DescribeVpcEndpoints: describe_vpc_endpoints(DescribeVpcEndpointsRequest, filters, vpc_endpoint_ids)
         -> DescribeVpcEndpointsResult, vpc_endpoints, "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id";
-    DescribeVpcPeeringConnections: describe_vpc_peering_connections(DescribeVpcPeeringConnectionsRequest, filters, vpc_peering_connection_ids)
-        -> DescribeVpcPeeringConnectionsResult, vpc_peering_connections, "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
     DescribeVpnConnections: describe_vpn_connections(DescribeVpnConnectionsRequest, filters, vpn_connection_ids)
         -> DescribeVpnConnectionsResult, vpn_connections, "InvalidVpnConnectionID.NotFound", "vpnConnection ID";
     DescribeVpnGateways: describe_vpn_gateways(DescribeVpnGatewaysRequest, filters, vpn_gateway_ids)

@@ -28,6 +28,7 @@ mod subnet;
 mod tag;
 mod volume;
 mod vpc;
+mod vpc_peering_connection;
 
 use crate::registry::Registry;
 
@@ -35,6 +36,7 @@ pub(crate) use instance::lifecycle::{begin_end, finish_stop, finish_terminate, f
 pub(crate) use nat_gateway::{dismantle as dismantle_nat_gateway, forget as forget_nat_gateway};
 pub(crate) use network_interface::managed;
 pub(crate) use vpc::create_default_network;
+pub(crate) use vpc_peering_connection::settle as peering;
 
 /// Registers every operation.
 pub(crate) fn register(on: &mut Registry) {
@@ -57,4 +59,5 @@ pub(crate) fn register(on: &mut Registry) {
     tag::register(on);
     volume::register(on);
     vpc::register(on);
+    vpc_peering_connection::register(on);
 }

@@ -66,7 +66,9 @@ const FILTERS: &[Field<RouteTable>] = &[
         route::all(world, row).into_iter().for_each(|route| values.maybe(route.state));
     }),
     field("route.transit-gateway-id", |_, _, _| {}),
-    field("route.vpc-peering-connection-id", |_, _, _| {}),
+    field("route.vpc-peering-connection-id", |world, row, values| {
+        route::all(world, row).into_iter().for_each(|route| values.maybe(route.vpc_peering_connection_id));
+    }),
     field("vpc-id", |_, row, values| values.add(&row.vpc)),
 ];
 

@@ -5,6 +5,7 @@
 //! out. A group cannot be deleted while a network interface or another group's rule uses it. Permissions
 //! (`IpPermissions`) are not rows: they are the rules, merged by protocol and ports.
 
+mod peer;
 mod permission;
 mod query;
 mod rule;
@@ -100,29 +101,24 @@ fn permission_values(
 fn cidr_of(_: &World, rule: &SecurityGroupRule) -> Option<String> {
     match &rule.peer {
         RulePeer::Cidr(cidr) => Some(cidr.to_string()),
-        RulePeer::Group(..) => None,
+        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     }
 }
 
 fn group_id(_: &World, rule: &SecurityGroupRule) -> Option<String> {
-    match &rule.peer {
-        RulePeer::Group(group, _) => Some(group.to_string()),
-        RulePeer::Cidr(_) => None,
-    }
+    rule.peer.group().map(ToString::to_string)
 }
 
+/// Groups of other VPCs are not shown by name.
 fn group_name(world: &World, rule: &SecurityGroupRule) -> Option<String> {
     match &rule.peer {
         RulePeer::Group(group, _) => world.get::<SecurityGroup>(group).map(|group| group.name.clone()),
-        RulePeer::Cidr(_) => None,
+        RulePeer::Cidr(_) | RulePeer::PeeredGroup { .. } => None,
     }
 }
 
 fn user_id(_: &World, rule: &SecurityGroupRule) -> Option<String> {
-    match &rule.peer {
-        RulePeer::Group(_, account) => Some(account.to_string()),
-        RulePeer::Cidr(_) => None,
-    }
+    rule.peer.group_owner().map(ToString::to_string)
 }
 
 fn protocol(_: &World, rule: &SecurityGroupRule) -> Option<String> {
@@ -166,23 +162,6 @@ pub(crate) fn is_default(group: &SecurityGroup) -> bool {
 pub(crate) fn remove_default(tx: &mut Tx<'_>, vpc: &VpcId) {
     if let Some(id) = default_of(tx.world(), vpc).map(|group| group.id.clone()) {
         remove(tx, &id);
-    }
-}
-
-/// The group that a request names by id; it must be in the VPC.
-///
-/// # Errors
-/// As [`ids::find`]; `InvalidGroup.NotFound` for a group of another VPC.
-pub(crate) fn find_in_vpc(
-    world: &World,
-    scope: &Scope,
-    vpc: &VpcId,
-    id: &str,
-) -> Result<SecurityGroupId, Fault> {
-    let group = ids::find::<SecurityGroup>(world, scope, id)?;
-    match group.vpc == *vpc {
-        true => Ok(group.id.clone()),
-        false => Err(faults::invalid_group_of_other_network()),
     }
 }
 
@@ -354,11 +333,12 @@ fn delete_security_group(
     Ok(DeleteSecurityGroupResult { r#return: Some(true), group_id: Some(id.to_string()) })
 }
 
-/// Whether a network interface has the group, or another group's rule refers to it.
+/// Whether a network interface has the group, or the rule of another group of the VPC refers to it. Rules of other VPCs' groups go
+/// stale instead.
 fn is_in_use(world: &World, group: &SecurityGroupId) -> bool {
     let mut references = world.by::<SecurityGroupRule>("referenced_group", group.as_str());
     world.by::<NetworkInterface>("group", group.as_str()).next().is_some()
-        || references.any(|rule| rule.group != *group)
+        || references.any(|rule| rule.group != *group && matches!(rule.peer, RulePeer::Group(..)))
 }
 
 fn describe_security_groups(
@@ -377,8 +357,9 @@ fn describe_security_groups(
 }
 
 fn render(world: &World, row: &SecurityGroup) -> ec2::SecurityGroup {
-    let permissions =
-        |egress| Some(permission::merged(rules_of(world, &row.id).filter(|rule| rule.egress == egress)));
+    let permissions = |egress| {
+        Some(permission::merged(world, rules_of(world, &row.id).filter(|rule| rule.egress == egress)))
+    };
     ec2::SecurityGroup {
         group_id: Some(row.id.to_string()),
         ip_permissions_egress: permissions(true),

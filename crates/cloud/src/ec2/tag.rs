@@ -10,7 +10,7 @@ use enishi_api::ec2::{
     self, CreateTagsRequest, DeleteTagsRequest, DescribeTagsRequest, DescribeTagsResult, TagDescription,
     TagSpecification, ops,
 };
-use enishi_state::{Read, Row, Tag, TagKey, Tx, World};
+use enishi_state::{Read, Row, Scope, Tag, TagKey, Tx, World};
 use enishi_wire::Fault;
 
 use super::faults;
@@ -41,6 +41,12 @@ pub(super) fn register(on: &mut Registry) {
 pub(crate) fn of(world: &World, resource: &str) -> Option<Vec<ec2::Tag>> {
     let tag = |tag: &Tag| ec2::Tag { key: Some(tag.key.clone()), value: Some(tag.value.clone()) };
     Some(world.tags_of(resource).map(tag).collect())
+}
+
+/// The tags that one side of a shared resource gave it.
+pub(crate) fn of_side(world: &World, resource: &str, scope: &Scope) -> Option<Vec<ec2::Tag>> {
+    let own = world.tags_of(resource).filter(|tag| tag.scope == *scope);
+    Some(own.map(|tag| ec2::Tag { key: Some(tag.key.clone()), value: Some(tag.value.clone()) }).collect())
 }
 
 /// The tags of a resource whose responses leave the set out where it has none.
@@ -113,7 +119,7 @@ fn create_tags(tx: &mut Tx<'_>, input: CreateTagsRequest) -> Result<(), Fault> {
         return Err(faults::missing_parameter("tagSet"));
     }
     for (resource, kind) in kinds_of(tx.world(), &tx.read(), input.resources)? {
-        if !have_room(tx.world(), &resource, &tags) {
+        if !have_room(&tx.read(), &resource, &tags) {
             return Err(faults::tag_limit_exceeded());
         }
         for (key, value) in &tags {
@@ -124,10 +130,17 @@ fn create_tags(tx: &mut Tx<'_>, input: CreateTagsRequest) -> Result<(), Fault> {
 }
 
 /// Whether the resource may have these tags besides those it has; AWS's own do not count.
-fn have_room(world: &World, resource: &str, tags: &[(String, String)]) -> bool {
-    let existing = world.tags_of(resource).map(|tag| tag.key.as_str()).filter(|key| !is_reserved(key));
+fn have_room(read: &Read<'_>, resource: &str, tags: &[(String, String)]) -> bool {
+    let own = own_tags(read, resource);
+    let existing = own.map(|tag| tag.key.as_str()).filter(|key| !is_reserved(key));
     let keys: BTreeSet<&str> = tags.iter().map(|(key, _)| key.as_str()).chain(existing).collect();
     keys.len() <= TAGS_PER_RESOURCE
+}
+
+/// The tags of a resource that are the caller's: of a shared one his side's.
+fn own_tags<'w>(read: &Read<'w>, resource: &str) -> impl Iterator<Item = &'w Tag> + use<'w> {
+    let scope = &read.caller.scope;
+    read.world.tags_of(resource).filter(move |tag| tag.scope == *scope)
 }
 
 fn delete_tags(tx: &mut Tx<'_>, input: DeleteTagsRequest) -> Result<(), Fault> {
@@ -143,7 +156,7 @@ fn delete_tags(tx: &mut Tx<'_>, input: DeleteTagsRequest) -> Result<(), Fault> {
                     && wanted.value.as_ref().is_none_or(|value| *value == tag.value)
             }),
         };
-        let keys: Vec<TagKey> = tx.world().tags_of(&resource).filter(goes).map(Row::id).collect();
+        let keys: Vec<TagKey> = own_tags(&tx.read(), &resource).filter(goes).map(Row::id).collect();
         for key in keys {
             tx.remove::<Tag>(&key);
         }

@@ -28,6 +28,7 @@ use super::page::{self, Page};
 use super::tag::{self, NewTags};
 use super::{
     cidr, counter, dhcp_options, faults, internet_gateway, network_acl, route_table, security_group, subnet,
+    vpc_peering_connection,
 };
 use crate::quota;
 use crate::registry::Registry;
@@ -185,6 +186,7 @@ fn delete_vpc(tx: &mut Tx<'_>, input: DeleteVpcRequest) -> Result<(), Fault> {
     tx.remove::<RouteTable>(&vpc.main_route_table.1);
     tag::remove_all(tx, vpc.id.as_str());
     route53resolver::forget_vpc(tx, &vpc.id);
+    vpc_peering_connection::forget_vpc(tx, &vpc.id);
     tx.remove::<Vpc>(&vpc.id);
     Ok(())
 }
@@ -197,6 +199,7 @@ fn has_dependencies(world: &World, vpc: &Vpc) -> bool {
         || world.by::<NatGateway>("vpc", id).any(NatGateway::is_live)
         || world.by::<InternetGateway>("vpc", id).next().is_some()
         || world.by::<RouteTable>("vpc", id).any(|table| table.id != vpc.main_route_table.1)
+        || vpc_peering_connection::holds(world, vpc)
         || world.by::<NetworkAcl>("vpc", id).any(|acl| !acl.is_default)
         || world.by::<SecurityGroup>("vpc", id).any(|group| !security_group::is_default(group))
 }

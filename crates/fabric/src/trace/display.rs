@@ -8,8 +8,8 @@ use crate::{NamespaceName, Packet, Transport};
 
 /// Two lines: what was sent and the verdict; then the hops, separated by ` | `.
 ///
-/// Left out are hops that every packet has and this one passed: ACLs, checks, local routes, and the internet gateway that
-/// the route before it names; and of two gates that tracking spared the packet, the second. What the sender's groups say comes before the route, as people read it, although routers
+/// Left out are hops that every packet has and this one passed: ACLs, checks, local routes, and the internet gateway or the
+/// peering that the route before it names; and of two gates that tracking spared the packet, the second. What the sender's groups say comes before the route, as people read it, although routers
 /// ask them after.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,6 +116,7 @@ fn is_telling(hop: &Hop) -> bool {
     let usual = match hop.stage {
         Stage::SourceCheck
         | Stage::DestinationCheck
+        | Stage::PeeringIn
         | Stage::AclIn
         | Stage::AclOut
         | Stage::InternetGatewayOut => true,
@@ -134,7 +135,7 @@ fn brief(hop: &Hop) -> String {
     match stage {
         Stage::SourceCheck | Stage::DestinationCheck | Stage::AclOut | Stage::AclIn => prefixed(stage, hop),
         Stage::Route | Stage::GroupEgress | Stage::GroupIngress => prefixed(stage, hop),
-        Stage::Return => prefixed(stage, hop),
+        Stage::Return | Stage::PeeringIn => prefixed(stage, hop),
         Stage::BalancerOut if hop.passed => prefixed(stage, hop),
         Stage::Exits => stage.to_string(),
         Stage::Tracked => stage.to_string(),
@@ -158,6 +159,8 @@ fn detail(hop: &Hop) -> String {
         (Stage::SourceCheck, true) | (Stage::DestinationCheck, true) => eni(hop).to_owned(),
         (Stage::SourceCheck, false) => format!("{} does not own {source}", eni(hop)),
         (Stage::DestinationCheck, false) => format!("{} does not own {destination}", eni(hop)),
+        (Stage::PeeringIn, true) => resource(hop).to_owned(),
+        (Stage::PeeringIn, false) => format!("{} carries no {source} to {destination}", resource(hop)),
         (Stage::InternetGatewayIn, true) => format!("{} {target}", resource(hop)),
         (Stage::InternetGatewayIn, false) => format!("{} has no owner of {destination}", resource(hop)),
         (Stage::InternetGatewayOut, true) => format!("{} {target}", resource(hop)),
@@ -232,6 +235,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Stage::SourceCheck => "source check",
+            Stage::PeeringIn => "pcx-in",
             Stage::InternetGatewayIn => "igw-in",
             Stage::Service => "answered by",
             Stage::Route => "route",

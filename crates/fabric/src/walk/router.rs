@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::conntrack::{End, Ports, Tracking};
 use super::gate::{self, Other, Way};
 use super::journey::{Crossing, Journey, cross};
-use crate::program::{Eni, Gate, InternetPort, Mark, NamespaceProgram, ReturnMark, RouteTarget, Router};
+use crate::program::{
+    Eni, Gate, InternetPort, Mark, NamespaceProgram, PeeringPort, ReturnMark, RouteTarget, Router,
+};
 use crate::trace::LOCAL;
 use crate::{Disposition, Hop, InterfaceName, Origin, Packet, Stage};
 
@@ -50,6 +52,7 @@ fn owner(router: &Router, address: Ipv4Addr) -> Option<(&InterfaceName, &Eni)> {
 enum Port<'a> {
     Eni(&'a InterfaceName, &'a Eni),
     Internet(&'a InternetPort),
+    Peering(&'a InterfaceName, &'a PeeringPort),
 }
 
 impl<'a> Port<'a> {
@@ -57,21 +60,24 @@ impl<'a> Port<'a> {
         if let Some((name, eni)) = router.enis.get_key_value(interface) {
             return Some(Port::Eni(name, eni));
         }
+        if let Some((name, port)) = router.peerings.get_key_value(interface) {
+            return Some(Port::Peering(name, port));
+        }
         router.internet.as_ref().filter(|port| port.interface == *interface).map(Port::Internet)
     }
 
     fn interface(self) -> &'a InterfaceName {
         match self {
-            Port::Eni(interface, _) => interface,
+            Port::Eni(interface, _) | Port::Peering(interface, _) => interface,
             Port::Internet(port) => &port.interface,
         }
     }
 
-    /// The subnet behind it; the internet is not in one.
+    /// The subnet behind it; the internet and other VPCs are not in one.
     fn subnet(self) -> Option<Mark> {
         match self {
             Port::Eni(_, eni) => Some(eni.subnet),
-            Port::Internet(_) => None,
+            Port::Internet(_) | Port::Peering(..) => None,
         }
     }
 }
@@ -84,10 +90,19 @@ fn source_check(
     router: &Router,
     from: Port<'_>,
 ) -> Result<(), Disposition> {
-    let source = journey.packet.source;
+    let Packet { source, destination, .. } = journey.packet;
     let (origin, checked, owns) = match from {
         Port::Eni(_, eni) => (&eni.origin, eni.source_dest_check, eni.addresses.contains(&source)),
         Port::Internet(port) => (&port.origin, false, false),
+        Port::Peering(_, port) => {
+            let is_peer = port.cidrs.iter().any(|cidr| cidr.contains(source));
+            let hop = Hop::new(Stage::PeeringIn, &namespace.name, journey.packet).by(&port.origin);
+            if !is_peer || router.services.contains(&destination) {
+                return Err(journey.end(hop.denied(), Disposition::NotPeered));
+            }
+            journey.record(hop);
+            return Ok(());
+        }
     };
     let hop = Hop::new(Stage::SourceCheck, &namespace.name, journey.packet).at(origin);
     if checked && !owns || router.services.contains(&source) {
@@ -172,7 +187,7 @@ impl<'a> Pass<'_, 'a> {
         Err(self.journey.end(hop, Disposition::Service { namespace: self.namespace.name.clone() }))
     }
 
-    /// The longest prefix of the subnet's table. What comes from the internet goes to local addresses only.
+    /// The longest prefix of the subnet's table. What comes from the internet or from another VPC goes to local addresses only.
     fn route(&mut self) -> Result<Port<'a>, Disposition> {
         let router = self.router;
         let destination = self.journey.packet.destination;
@@ -209,6 +224,10 @@ impl<'a> Pass<'_, 'a> {
             },
             RouteTarget::Internet => match &router.internet {
                 Some(port) => (hop.to(&port.origin.resource), Port::Internet(port)),
+                None => return self.deny(hop.to(&Arc::from("blackhole")), Disposition::Blackhole),
+            },
+            RouteTarget::Peering(interface) => match router.peerings.get_key_value(interface) {
+                Some((interface, port)) => (hop.to(&port.origin.resource), Port::Peering(interface, port)),
                 None => return self.deny(hop.to(&Arc::from("blackhole")), Disposition::Blackhole),
             },
             RouteTarget::Blackhole => {
@@ -314,7 +333,7 @@ impl<'a> Pass<'_, 'a> {
     fn translate_after_routing(&mut self, to: Port<'a>) -> Result<(), Disposition> {
         let hop = self.hop(match to {
             Port::Internet(_) => Stage::InternetGatewayOut,
-            Port::Eni(..) => Stage::Route,
+            Port::Eni(..) | Port::Peering(..) => Stage::Route,
         });
         let private = self.journey.packet.source;
         let mapping = match to {
@@ -322,7 +341,7 @@ impl<'a> Pass<'_, 'a> {
                 Some(mapped) => Some((port, mapped)),
                 None => return self.deny(hop.by(&port.origin), Disposition::NotTranslated),
             },
-            Port::Eni(..) => None,
+            Port::Eni(..) | Port::Peering(..) => None,
         };
         if let Some((_, mapped)) = mapping {
             self.tracking.translate_source(mapped.address);

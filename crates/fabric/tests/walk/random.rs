@@ -197,6 +197,7 @@ fn router() -> impl Strategy<Value = Router> {
             acls,
             groups,
             internet,
+            peerings: BTreeMap::new(),
             resolver: None,
         })
 }

@@ -230,6 +230,7 @@ impl Build {
             acls: BTreeMap::new(),
             groups: BTreeMap::new(),
             internet: None,
+            peerings: BTreeMap::new(),
             resolver: None,
         });
         let to_internet = plug("internet", &vpc_port(id));

@@ -3,7 +3,7 @@
 //!
 //! | chain | hook, priority | stage |
 //! |---|---|---|
-//! | `source-check` | prerouting -300 | source check; the mark of the subnet, by which the route is chosen |
+//! | `source-check` | prerouting -300 | source check; peering, in; the mark of the subnet, by which the route is chosen |
 //! | `balancers` | prerouting -150 | return: flows that a load balancer sends on are marked, their answers go back to it |
 //! | `igw-in` | prerouting -100, nat | internet gateway, in |
 //! | `acl` | forward -30 | return: answers that go back to a load balancer get the mark of their subnet again; network ACLs: out of the source subnet, into the target subnet |
@@ -84,6 +84,9 @@ fn addresses(namespace: &NamespaceProgram, router: &Router, state: &mut Network)
             add_next_hop(state, name, namespace.interfaces.get(name), *address);
         }
     }
+    for (name, port) in &router.peerings {
+        add_next_hop(state, name, namespace.interfaces.get(name), port.next_hop);
+    }
     if let Some(port) = &router.internet {
         add_next_hop(state, &port.interface, namespace.interfaces.get(&port.interface), port.next_hop);
     }
@@ -157,6 +160,9 @@ fn target(router: &Router, target: &program::RouteTarget) -> RouteTarget {
         program::RouteTarget::Eni { interface, via, .. } if router.enis.contains_key(interface) => {
             out(interface, *via)
         }
+        program::RouteTarget::Peering(name) => {
+            router.peerings.get(name).map_or(RouteTarget::Blackhole, |port| out(name, port.next_hop))
+        }
         program::RouteTarget::Internet => router
             .internet
             .as_ref()
@@ -193,7 +199,7 @@ pub(super) fn differs_in_rules_only(old: &Router, new: &Router) -> bool {
         && old.groups.iter().zip(&new.groups).all(|((_, old), (_, new))| gates::same_everywhere(old, new))
         && (&old.enis, &old.subnets, &old.tables, &old.services)
             == (&new.enis, &new.subnets, &new.tables, &new.services)
-        && old.internet == new.internet
+        && (&old.internet, &old.peerings) == (&new.internet, &new.peerings)
 }
 
 /// The table of `new`, given that of a router that [`differs_in_rules_only`].
@@ -225,7 +231,8 @@ impl Builder<'_> {
         let sources = Set::map([Kind::Interface, Kind::Address], DataKind::Mark).with(sources);
         self.set("sources", sources);
         let marks = router.enis.iter().map(|(name, eni)| (name, mark(eni.subnet)));
-        let marks = marks.chain(router.internet.iter().map(|port| (&port.interface, CHECKED)));
+        let gateway = router.internet.iter().map(|port| &port.interface);
+        let marks = marks.chain(gateway.chain(router.peerings.keys()).map(|name| (name, CHECKED)));
         let marks = marks.map(|(name, mark)| (vec![Value::Interface(name.clone())], Data::Mark(mark)));
         self.set("subnets", Set::map([Kind::Interface], DataKind::Mark).with(marks));
 
@@ -259,6 +266,7 @@ impl Builder<'_> {
                 ],
             ));
         }
+        rules.extend(self.peerings());
         let mark = MarkSource::Map(vec![Field::Input], "subnets".into());
         rules.push(Rule::new("subnet of the sender", [Clause::SetMark(mark)]));
         self.base("source-check", Hook::Prerouting, ChainKind::Filter, -300, true, rules);
@@ -285,6 +293,32 @@ impl Builder<'_> {
             Rule::new("source is the router's", [Clause::Then(Verdict::Drop)]),
         ];
         self.chain("own-source".to_owned(), rules);
+    }
+
+    /// What comes from a peered VPC: one chain for each peering, which returns what it carries.
+    fn peerings(&mut self) -> Option<Rule> {
+        let router = self.router;
+        if router.peerings.is_empty() {
+            return None;
+        }
+        let mut chains = Set::map([Kind::Interface], DataKind::Verdict);
+        for (name, port) in &router.peerings {
+            let origin = port.origin.to_string();
+            let service =
+                [Clause::In(vec![Field::Destination], "services".into()), Clause::Then(Verdict::Drop)];
+            let carried = port.cidrs.iter().map(|cidr| {
+                let source = within(Field::Source, *cidr).into_iter();
+                let clauses: Vec<_> = source.chain([Clause::Then(Verdict::Return)]).collect();
+                Rule::new(origin.clone(), clauses)
+            });
+            let others = Rule::new(origin.clone(), [Clause::Then(Verdict::Drop)]);
+            let rules = [Rule::new(origin.clone(), service)].into_iter().chain(carried).chain([others]);
+            let chain = format!("{name}-in");
+            self.chain(chain.clone(), rules.collect());
+            chains.elements.insert(vec![Value::Interface(name.clone())], jump(chain));
+        }
+        self.set("peerings", chains);
+        Some(Rule::new("from peered VPCs", [Clause::Look(vec![Field::Input], "peerings".into())]))
     }
 
     /// A load balancer that keeps its clients' addresses sends flows on from an ENI that does not own their source. What

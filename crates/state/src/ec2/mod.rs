@@ -16,6 +16,7 @@ mod security_group;
 mod subnet;
 mod volume;
 mod vpc;
+mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation, AddressId, EipAssociationId, INTERNET_HOSTS, PUBLIC_POOL};
 pub use client_token::{ClientToken, ClientTokenKey};
@@ -37,3 +38,4 @@ pub use security_group::{RulePeer, SecurityGroup, SecurityGroupId, SecurityGroup
 pub use subnet::{Subnet, SubnetCidrReservation, SubnetCidrReservationId, SubnetId};
 pub use volume::{Volume, VolumeAttachment, VolumeId, VolumeModification, VolumeSpec};
 pub use vpc::{CidrAssociation, CidrAssociationId, RegionDefaults, RegionDefaultsKey, Tenancy, Vpc, VpcId};
+pub use vpc_peering_connection::{PeeringSide, PeeringState, VpcPeeringConnection, VpcPeeringConnectionId};

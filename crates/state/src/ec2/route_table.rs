@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use enishi_fabric::Cidr;
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, VpcId};
+use super::{InstanceId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, VpcId, VpcPeeringConnectionId};
 use crate::id::id;
 use crate::{Keys, Row, Scope};
 
@@ -45,6 +45,8 @@ pub enum RouteTarget {
     NatGateway(NatGatewayId),
     /// A network interface.
     NetworkInterface(NetworkInterfaceId),
+    /// A VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
     /// An instance with exactly one network interface, which is stored too.
     Instance(InstanceId, NetworkInterfaceId),
 }
@@ -66,6 +68,7 @@ impl Row for RouteTable {
                 RouteTarget::InternetGateway(id) => keys.add("target", id.as_str()),
                 RouteTarget::NatGateway(id) => keys.add("target", id.as_str()),
                 RouteTarget::NetworkInterface(id) => keys.add("target", id.as_str()),
+                RouteTarget::VpcPeeringConnection(id) => keys.add("target", id.as_str()),
                 RouteTarget::Instance(instance, interface) => {
                     keys.add("target", instance.as_str());
                     keys.add("target", interface.as_str());

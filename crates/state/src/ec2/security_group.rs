@@ -4,7 +4,7 @@
 use enishi_fabric::{Cidr, TrafficMatch};
 use serde::{Deserialize, Serialize};
 
-use super::VpcId;
+use super::{VpcId, VpcPeeringConnectionId};
 use crate::id::id;
 use crate::{AccountId, Keys, Row, Scope};
 
@@ -45,8 +45,37 @@ impl Row for SecurityGroup {
 pub enum RulePeer {
     /// IPv4 addresses.
     Cidr(Cidr),
-    /// The members of a group, and the account that owns it.
+    /// The members of a group of the same VPC, and the account that owns it.
     Group(SecurityGroupId, AccountId),
+    /// The members of a group of a peered VPC. Either may be gone: the rule is stale then and allows nothing.
+    PeeredGroup {
+        /// The group.
+        group: SecurityGroupId,
+        /// The account that owns it.
+        account: AccountId,
+        /// Its VPC.
+        vpc: VpcId,
+        /// The connection to it.
+        peering: VpcPeeringConnectionId,
+    },
+}
+
+impl RulePeer {
+    /// The group, if it is one.
+    pub fn group(&self) -> Option<&SecurityGroupId> {
+        match self {
+            RulePeer::Group(group, _) | RulePeer::PeeredGroup { group, .. } => Some(group),
+            RulePeer::Cidr(_) => None,
+        }
+    }
+
+    /// The account that owns the group.
+    pub fn group_owner(&self) -> Option<&AccountId> {
+        match self {
+            RulePeer::Group(_, account) | RulePeer::PeeredGroup { account, .. } => Some(account),
+            RulePeer::Cidr(_) => None,
+        }
+    }
 }
 
 /// A rule of a security group: it allows.
@@ -79,7 +108,7 @@ impl Row for SecurityGroupRule {
     fn keys(&self, keys: &mut Keys) {
         keys.add("scope", &self.scope.to_string());
         keys.add("group", self.group.as_str());
-        if let RulePeer::Group(group, _) = &self.peer {
+        if let Some(group) = self.peer.group() {
             keys.add("referenced_group", group.as_str());
         }
     }

@@ -84,6 +84,7 @@ pub(super) enum Obstacle {
     SecurityGroup,
     NetworkAcl,
     Route,
+    Peering,
     Translation,
     SourceDestCheck,
     NatGateway,
@@ -92,10 +93,11 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
-    const NAMES: [(&'static str, Obstacle); 8] = [
+    const NAMES: [(&'static str, Obstacle); 9] = [
         ("security-group", Obstacle::SecurityGroup),
         ("network-acl", Obstacle::NetworkAcl),
         ("route", Obstacle::Route),
+        ("peering", Obstacle::Peering),
         ("translation", Obstacle::Translation),
         ("source-dest-check", Obstacle::SourceDestCheck),
         ("nat-gateway", Obstacle::NatGateway),
@@ -113,6 +115,7 @@ impl Obstacle {
             Disposition::DeniedBySecurityGroup => Some(Obstacle::SecurityGroup),
             Disposition::DeniedByNetworkAcl => Some(Obstacle::NetworkAcl),
             Disposition::NoRoute | Disposition::Blackhole => Some(Obstacle::Route),
+            Disposition::NotPeered => Some(Obstacle::Peering),
             Disposition::NotTranslated => Some(Obstacle::Translation),
             Disposition::SourceCheck | Disposition::DestinationCheck => Some(Obstacle::SourceDestCheck),
             Disposition::NoSuchFlow | Disposition::NoFreePort => Some(Obstacle::NatGateway),

@@ -7,8 +7,9 @@
 use enishi_fabric::{Cidr, IcmpMatch, TrafficMatch};
 use enishi_state::ec2::{
     Address, InstanceId, InstanceState, InternetGateway, InternetGatewayId, NatGateway, NatGatewayId,
-    NetworkAcl, NetworkAclId, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTableId, RouteTarget,
-    SecurityGroup, SecurityGroupId, SecurityGroupRule, Subnet, SubnetId, Vpc, VpcId,
+    NetworkAcl, NetworkAclId, NetworkInterface, NetworkInterfaceId, PeeringState, RouteTable, RouteTableId,
+    RouteTarget, SecurityGroup, SecurityGroupId, SecurityGroupRule, Subnet, SubnetId, Vpc, VpcId,
+    VpcPeeringConnection,
 };
 use enishi_state::{ResourceId, World};
 
@@ -16,7 +17,7 @@ use super::{Way, WorldBuilder, tcp, udp};
 use crate::Random;
 
 /// Overlapping on purpose, in part.
-const VPC_BLOCKS: [&str; 4] = ["10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/20", "172.31.0.0/16"];
+const VPC_BLOCKS: [&str; 5] = ["10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/20", "172.31.0.0/16", "10.96.0.0/16"];
 
 /// No VPC has one of these as its primary block.
 const SECONDARY_BLOCKS: [&str; 2] = ["10.64.0.0/16", "100.64.0.0/16"];
@@ -68,6 +69,12 @@ impl Growth<'_> {
         self.tables(&vpc, &subnets);
         for _ in 0..self.r.below(3) {
             self.acl(&vpc);
+        }
+        let others: Vec<VpcId> = self.w.world.all::<Vpc>().map(|row| row.id.clone()).collect();
+        for other in others {
+            if self.r.chance(90) {
+                self.peering(&vpc, &other);
+            }
         }
     }
 
@@ -160,6 +167,54 @@ impl Growth<'_> {
                 RouteTarget::Instance(instance, interface)
             }
         })
+    }
+
+    /// A connection of two VPCs, with routes and references of groups from both sides.
+    fn peering(&mut self, vpc: &VpcId, other: &VpcId) -> Option<()> {
+        let blocks = |id: &VpcId| -> Vec<Cidr> {
+            let row = self.w.world.get::<Vpc>(id);
+            row.into_iter().flat_map(|row| &row.cidrs).map(|block| block.cidr).collect()
+        };
+        let (own, theirs) = (blocks(vpc), blocks(other));
+        let overlap = own.iter().any(|block| theirs.iter().any(|peer| block.overlaps(*peer)));
+        let is_peered = {
+            let mut active = self.w.world.by::<VpcPeeringConnection>("active", vpc.as_str());
+            active.any(|row| row.sides(other).is_some())
+        };
+        if overlap || is_peered {
+            return None;
+        }
+        let id = self.w.peering(vpc, other);
+        for (vpc, other, blocks) in [(vpc, other, &theirs), (other, vpc, &own)] {
+            for table in ids::<RouteTable, RouteTableId>(&self.w.world, vpc) {
+                if self.r.chance(80) {
+                    // One of three tables sends more there than the other VPC has.
+                    let more = self.r.chance(30);
+                    let block = if more { "10.0.0.0/8".to_owned() } else { self.r.pick(blocks).to_string() };
+                    self.w.route(&table, &block, RouteTarget::VpcPeeringConnection(id.clone()));
+                }
+            }
+            for _ in 0..self.r.below(3) {
+                let group = self.r.pick_any(&ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc))?;
+                let peer = self.r.pick_any(&ids::<SecurityGroup, SecurityGroupId>(&self.w.world, other))?;
+                let (way, traffic) = (self.r.pick(&[Way::In, Way::In, Way::Out]), self.traffic());
+                self.w.peered_reference(&group, way, traffic, &peer, &id);
+            }
+        }
+        Some(())
+    }
+
+    /// A connection more, or one fewer.
+    fn change_peerings(&mut self, vpc: &VpcId) -> Option<()> {
+        let active = self.w.world.by::<VpcPeeringConnection>("active", vpc.as_str());
+        let active: Vec<_> = active.map(|row| row.id.clone()).collect();
+        if let (true, Some(id)) = (self.r.chance(40), self.r.pick_any(&active)) {
+            self.w.modify_peering(&id, |row| row.state = PeeringState::Expired);
+            return Some(());
+        }
+        let vpcs: Vec<VpcId> = self.w.world.all::<Vpc>().map(|row| row.id.clone()).collect();
+        let other = self.r.pick_any(&vpcs)?;
+        self.peering(vpc, &other)
     }
 
     fn group(&mut self, vpc: &VpcId) {
@@ -265,7 +320,8 @@ impl Growth<'_> {
             self.vpc();
             return Some(());
         };
-        match self.r.below(10) {
+        match self.r.below(11) {
+            10 => self.change_peerings(&vpc),
             0 | 1 => self.change_network(&vpc),
             2 | 3 => self.change_filters(&vpc),
             4 | 5 => self.change_instance(&vpc),

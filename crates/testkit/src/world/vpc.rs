@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use enishi_fabric::{Cidr, TrafficMatch};
 use enishi_state::ec2::{
     AclEntry, CidrAssociation, Instance, InstanceState, InternetGateway, InternetGatewayId, NatGateway,
-    NetworkAcl, NetworkAclId, NetworkInterface, Route, RouteTable, RouteTableId, RouteTarget, RulePeer,
-    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, Subnet, SubnetId, Tenancy, Vpc,
-    VpcId,
+    NetworkAcl, NetworkAclId, NetworkInterface, PeeringSide, PeeringState, Route, RouteTable, RouteTableId,
+    RouteTarget, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, Subnet,
+    SubnetId, Tenancy, Vpc, VpcId, VpcPeeringConnection, VpcPeeringConnectionId,
 };
 
 use super::{Way, WorldBuilder, cidr};
@@ -91,6 +91,9 @@ impl WorldBuilder {
                     tx.remove::<SecurityGroupRule>(&rule.id);
                 }
                 tx.remove::<SecurityGroup>(&group.id);
+            }
+            for row in world.by::<VpcPeeringConnection>("active", &key) {
+                tx.modify::<VpcPeeringConnection>(&row.id, |row| row.state = PeeringState::Expired);
             }
             for row in world.by::<InternetGateway>("vpc", &key) {
                 tx.modify::<InternetGateway>(&row.id, |row| row.vpc = None);
@@ -253,6 +256,48 @@ impl WorldBuilder {
     ) -> SecurityGroupRuleId {
         let account = self.scope().account.clone();
         self.put_rule(group, way, traffic, RulePeer::Group(peer.clone(), account))
+    }
+
+    /// Adds a rule whose peer is a security group of a peered VPC.
+    pub fn peered_reference(
+        &mut self,
+        group: &SecurityGroupId,
+        way: Way,
+        traffic: TrafficMatch,
+        peer: &SecurityGroupId,
+        peering: &VpcPeeringConnectionId,
+    ) -> SecurityGroupRuleId {
+        let account = self.scope().account.clone();
+        let vpc = self.world.get::<SecurityGroup>(peer).expect("a group").vpc.clone();
+        let peer = RulePeer::PeeredGroup { group: peer.clone(), account, vpc, peering: peering.clone() };
+        self.put_rule(group, way, traffic, peer)
+    }
+
+    /// Connects two VPCs whose blocks do not overlap; neither has a route there yet.
+    pub fn peering(&mut self, requester: &VpcId, accepter: &VpcId) -> VpcPeeringConnectionId {
+        let id: VpcPeeringConnectionId = self.id("pcx");
+        let scope = self.scope().clone();
+        let side =
+            |vpc: &VpcId| PeeringSide { scope: scope.clone(), vpc: vpc.clone(), allow_dns_resolution: false };
+        let row = VpcPeeringConnection {
+            id: id.clone(),
+            requester: side(requester),
+            accepter: side(accepter),
+            slot: self.slot("vpc_peering_connection"),
+            state: PeeringState::Active,
+            since: self.now(),
+        };
+        self.change(|tx| tx.put(row));
+        id
+    }
+
+    /// Changes a VPC peering connection.
+    pub fn modify_peering(
+        &mut self,
+        id: &VpcPeeringConnectionId,
+        change: impl FnOnce(&mut VpcPeeringConnection),
+    ) {
+        self.change(|tx| assert!(tx.modify::<VpcPeeringConnection>(id, change)));
     }
 
     /// Removes a rule of a security group.

@@ -11,6 +11,7 @@ use enishi_api::ec2::{
 use enishi_fabric::Cidr;
 use enishi_state::ec2::{
     Instance, InternetGateway, NatGateway, NetworkInterface, Route, RouteTable, RouteTarget, Subnet, Vpc,
+    VpcPeeringConnection,
 };
 use enishi_state::{Scope, Tx, World};
 use enishi_wire::Fault;
@@ -60,6 +61,7 @@ fn render(world: &World, table: &RouteTable, destination: Cidr, route: &Route) -
     match &route.target {
         RouteTarget::Local => shown.gateway_id = Some("local".to_owned()),
         RouteTarget::InternetGateway(id) => shown.gateway_id = Some(id.to_string()),
+        RouteTarget::VpcPeeringConnection(id) => shown.vpc_peering_connection_id = Some(id.to_string()),
         RouteTarget::NatGateway(id) => shown.nat_gateway_id = Some(id.to_string()),
         RouteTarget::NetworkInterface(id) => {
             shown.network_interface_id = Some(id.to_string());
@@ -92,9 +94,9 @@ fn create_route(tx: &mut Tx<'_>, input: CreateRouteRequest) -> Result<CreateRout
         nat_gateway: input.nat_gateway_id.as_deref(),
         network_interface: input.network_interface_id.as_deref(),
         instance: input.instance_id.as_deref(),
+        peering: input.vpc_peering_connection_id.as_deref(),
         others: [
             (input.transit_gateway_id.as_deref(), "InvalidTransitGatewayID.NotFound"),
-            (input.vpc_peering_connection_id.as_deref(), "InvalidVpcPeeringConnectionID.NotFound"),
             (input.egress_only_internet_gateway_id.as_deref(), "InvalidGatewayID.NotFound"),
             (input.vpc_endpoint_id.as_deref(), "InvalidVpcEndpointId.NotFound"),
             (input.carrier_gateway_id.as_deref(), "InvalidCarrierGatewayID.NotFound"),
@@ -150,9 +152,9 @@ fn replace_route(tx: &mut Tx<'_>, input: ReplaceRouteRequest) -> Result<(), Faul
         nat_gateway: input.nat_gateway_id.as_deref(),
         network_interface: input.network_interface_id.as_deref(),
         instance: input.instance_id.as_deref(),
+        peering: input.vpc_peering_connection_id.as_deref(),
         others: [
             (input.transit_gateway_id.as_deref(), "InvalidTransitGatewayID.NotFound"),
-            (input.vpc_peering_connection_id.as_deref(), "InvalidVpcPeeringConnectionID.NotFound"),
             (input.egress_only_internet_gateway_id.as_deref(), "InvalidGatewayID.NotFound"),
             (input.vpc_endpoint_id.as_deref(), "InvalidVpcEndpointId.NotFound"),
             (input.carrier_gateway_id.as_deref(), "InvalidCarrierGatewayID.NotFound"),
@@ -236,14 +238,15 @@ struct Wanted<'i> {
     nat_gateway: Option<&'i str>,
     network_interface: Option<&'i str>,
     instance: Option<&'i str>,
+    peering: Option<&'i str>,
     /// Kinds of which there are none, and the code that says so.
-    others: [(Option<&'i str>, &'static str); 7],
+    others: [(Option<&'i str>, &'static str); 6],
 }
 
 impl Wanted<'_> {
     /// The one target, which must exist in the table's VPC.
     fn resolve(&self, world: &World, scope: &Scope, table: &RouteTable) -> Result<RouteTarget, Fault> {
-        let named = [self.gateway, self.nat_gateway, self.network_interface, self.instance];
+        let named = [self.gateway, self.nat_gateway, self.network_interface, self.instance, self.peering];
         let count = named.iter().flatten().count() + self.others.iter().filter_map(|(id, _)| *id).count();
         match count {
             0 => {
@@ -269,6 +272,9 @@ impl Wanted<'_> {
         }
         if let Some(id) = self.instance {
             return instance(world, scope, table, id);
+        }
+        if let Some(id) = self.peering {
+            return peering(world, scope, table, id);
         }
         let other = self.others.iter().find_map(|(id, code)| Some(((*id)?, *code)));
         let (id, code) = other.unwrap_or_default();
@@ -296,6 +302,18 @@ fn nat_gateway(world: &World, scope: &Scope, table: &RouteTable, id: &str) -> Re
     match row.vpc == table.vpc {
         true => Ok(RouteTarget::NatGateway(row.id.clone())),
         false => Err(faults::different_networks("route table", &table.id, "nat gateway", id)),
+    }
+}
+
+/// A connection that waits to be accepted leads nowhere yet; one that is over is no target.
+fn peering(world: &World, scope: &Scope, table: &RouteTable, id: &str) -> Result<RouteTarget, Fault> {
+    let row = ids::find::<VpcPeeringConnection>(world, scope, id)?;
+    if row.state.is_ended() {
+        return Err(faults::invalid_vpc_peering_connection_id_not_found(id));
+    }
+    match row.sides(&table.vpc) {
+        Some(_) => Ok(RouteTarget::VpcPeeringConnection(row.id.clone())),
+        None => Err(faults::different_networks("route table", &table.id, "network gateway", id)),
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 
 use enishi_api::ec2::{IpPermission, IpRange, UserIdGroupPair};
 use enishi_fabric::{Cidr, Protocol, TrafficMatch};
-use enishi_state::ec2::{RulePeer, SecurityGroup, SecurityGroupRule};
+use enishi_state::ec2::{RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule};
 use enishi_state::{Scope, World};
 use enishi_wire::Fault;
 
-use crate::ec2::{cidr, faults, ids, protocol};
+use super::peer::{self, Shown};
+use crate::ec2::{cidr, faults, protocol};
 
 /// A rule that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.peer {
             RulePeer::Cidr(cidr) => write!(f, "peer: {cidr}, ")?,
-            RulePeer::Group(group, _) => write!(f, "peer: {group}, ")?,
+            RulePeer::Group(group, _) | RulePeer::PeeredGroup { group, .. } => write!(f, "peer: {group}, ")?,
         }
         let icmp = |value: Option<u8>| value.map_or_else(|| "ALL".to_owned(), |value| value.to_string());
         match self.traffic {
@@ -140,7 +141,7 @@ pub(super) fn description(text: Option<String>) -> Result<Option<String>, Fault>
     }
 }
 
-/// The group of a pair, by id or by name in the group's own VPC. It must be in that VPC.
+/// The group of a pair, by id, or by name in the group's own VPC.
 fn peer_group(
     world: &World,
     scope: &Scope,
@@ -151,17 +152,16 @@ fn peer_group(
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let (id, name, owner) = (given(&pair.group_id), given(&pair.group_name), given(&pair.user_id));
     let found = match (id.as_deref(), name.as_deref()) {
-        (Some(id), _) => ids::find::<SecurityGroup>(world, scope, id)?,
+        (Some(id), _) => peer::referenced(world, scope, group, id)?,
         (None, Some(name)) => super::by_name(world, &group.vpc, name)
+            .map(|found| RulePeer::Group(found.id.clone(), found.scope.account.clone()))
             .ok_or_else(|| faults::invalid_group_not_found_by_name(name, Some(group.vpc.as_str())))?,
         (None, None) => return Err(faults::missing_parameter("groupName or groupId")),
     };
-    if owner.is_some_and(|owner| owner != found.scope.account.as_str()) {
-        return Err(faults::invalid_group_not_found(found.id.as_str()));
-    }
-    match found.vpc == group.vpc {
-        true => Ok(RulePeer::Group(found.id.clone(), found.scope.account.clone())),
-        false => Err(faults::invalid_group_of_other_network()),
+    let is_owner = |owner: String| found.group_owner().is_some_and(|account| account.as_str() == owner);
+    match owner.is_none_or(is_owner) {
+        true => Ok(found),
+        false => Err(faults::invalid_group_not_found(found.group().map_or("", SecurityGroupId::as_str))),
     }
 }
 
@@ -179,23 +179,32 @@ pub(super) fn port_fields(traffic: TrafficMatch) -> Option<(i32, i32)> {
 }
 
 /// Rules as permissions: those of the same protocol and ports, which must follow each other, become one.
-pub(super) fn merged<'r>(rules: impl Iterator<Item = &'r SecurityGroupRule>) -> Vec<IpPermission> {
+pub(super) fn merged<'r>(
+    world: &World,
+    rules: impl Iterator<Item = &'r SecurityGroupRule>,
+) -> Vec<IpPermission> {
     let mut permissions: Vec<(TrafficMatch, IpPermission)> = Vec::new();
     for rule in rules {
         if permissions.last().is_none_or(|(traffic, _)| *traffic != rule.traffic) {
             permissions.push((rule.traffic, empty(rule.traffic)));
         }
         if let Some((_, permission)) = permissions.last_mut() {
-            add_peer(permission, &rule.peer, rule.description.clone());
+            add_peer(
+                permission,
+                &rule.peer,
+                Shown::of(world, &rule.group, &rule.peer),
+                rule.description.clone(),
+            );
         }
     }
     permissions.into_iter().map(|(_, permission)| permission).collect()
 }
 
-/// One permission of one peer.
-pub(super) fn single(wanted: &Wanted) -> IpPermission {
+/// One permission of one peer, of a rule of the group `own`.
+pub(super) fn single(world: &World, own: &SecurityGroupId, wanted: &Wanted) -> IpPermission {
     let mut permission = empty(wanted.traffic);
-    add_peer(&mut permission, &wanted.peer, wanted.description.clone());
+    let shown = Shown::of(world, own, &wanted.peer);
+    add_peer(&mut permission, &wanted.peer, shown, wanted.description.clone());
     permission
 }
 
@@ -212,19 +221,20 @@ fn empty(traffic: TrafficMatch) -> IpPermission {
     }
 }
 
-fn add_peer(permission: &mut IpPermission, peer: &RulePeer, description: Option<String>) {
-    match peer {
-        RulePeer::Cidr(cidr) => permission
+fn add_peer(
+    permission: &mut IpPermission,
+    peer: &RulePeer,
+    group: Option<Shown>,
+    description: Option<String>,
+) {
+    match (peer, group) {
+        (RulePeer::Cidr(cidr), _) => permission
             .ip_ranges
             .get_or_insert_default()
             .push(IpRange { description, cidr_ip: Some(cidr.to_string()) }),
-        RulePeer::Group(group, account) => {
-            permission.user_id_group_pairs.get_or_insert_default().push(UserIdGroupPair {
-                description,
-                user_id: Some(account.to_string()),
-                group_id: Some(group.to_string()),
-                ..Default::default()
-            })
-        }
+        (RulePeer::Group(..) | RulePeer::PeeredGroup { .. }, group) => permission
+            .user_id_group_pairs
+            .get_or_insert_default()
+            .extend(group.map(|group| group.pair(description))),
     }
 }

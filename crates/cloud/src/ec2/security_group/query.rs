@@ -1,18 +1,22 @@
 //! Questions about security groups: who refers to them, and which a VPC may use.
 //!
-//! References from other VPCs, stale rules and associations with further VPCs need peering or sharing, of which there is
-//! none: those answers are empty.
+//! Associations with further VPCs need sharing, which there is not: that answer is empty.
+
+use std::collections::BTreeSet;
 
 use enishi_api::ec2::{
     DescribeSecurityGroupReferencesRequest, DescribeSecurityGroupReferencesResult,
     DescribeSecurityGroupVpcAssociationsRequest, DescribeSecurityGroupVpcAssociationsResult,
     DescribeStaleSecurityGroupsRequest, DescribeStaleSecurityGroupsResult, GetSecurityGroupsForVpcRequest,
-    GetSecurityGroupsForVpcResult, SecurityGroupForVpc, ops,
+    GetSecurityGroupsForVpcResult, IpPermission, SecurityGroupForVpc, SecurityGroupReference,
+    StaleIpPermission, StaleSecurityGroup, ops,
 };
 use enishi_state::Read;
-use enishi_state::ec2::{SecurityGroup, Vpc};
+use enishi_state::ec2::{SecurityGroup, SecurityGroupRule, Vpc};
 use enishi_wire::Fault;
 
+use super::peer::{self, is_stale};
+use super::{permission, rules_of};
 use crate::ec2::filter::{self, Field, Filters, field};
 use crate::ec2::page::{self, Page};
 use crate::ec2::{faults, ids, tag};
@@ -27,9 +31,9 @@ const FILTERS: &[Field<SecurityGroup>] = &[
 ];
 
 pub(super) fn register(on: &mut Registry) {
-    on.stored_read::<ops::DescribeSecurityGroupReferences>(describe_security_group_references);
+    on.read::<ops::DescribeSecurityGroupReferences>(describe_security_group_references);
     on.stored_read::<ops::DescribeSecurityGroupVpcAssociations>(describe_security_group_vpc_associations);
-    on.stored_read::<ops::DescribeStaleSecurityGroups>(describe_stale_security_groups);
+    on.read::<ops::DescribeStaleSecurityGroups>(describe_stale_security_groups);
     on.read::<ops::GetSecurityGroupsForVpc>(get_security_groups_for_vpc);
 }
 
@@ -40,8 +44,24 @@ fn describe_security_group_references(
     if input.group_id.is_empty() {
         return Err(faults::missing_parameter("groupId"));
     }
-    ids::select::<SecurityGroup>(read, &input.group_id)?;
-    Ok(DescribeSecurityGroupReferencesResult { security_group_reference_set: Some(vec![]) })
+    let mut references = BTreeSet::new();
+    for group in ids::select::<SecurityGroup>(read, &input.group_id)? {
+        for rule in read.world.by::<SecurityGroupRule>("referenced_group", group.id.as_str()) {
+            let referring = read.world.get::<SecurityGroup>(&rule.group);
+            let peering = peer::peering(read.world, &rule.group, &rule.peer);
+            references.extend(referring.zip(peering).map(|(referring, row)| {
+                (group.id.to_string(), referring.vpc.to_string(), row.id.to_string())
+            }));
+        }
+    }
+    let shape = |(group, vpc, peering)| SecurityGroupReference {
+        group_id: Some(group),
+        referencing_vpc_id: Some(vpc),
+        vpc_peering_connection_id: Some(peering),
+        transit_gateway_id: None,
+    };
+    let references = references.into_iter().map(shape).collect();
+    Ok(DescribeSecurityGroupReferencesResult { security_group_reference_set: Some(references) })
 }
 
 fn describe_security_group_vpc_associations(
@@ -59,8 +79,34 @@ fn describe_stale_security_groups(
     read: &Read<'_>,
     input: DescribeStaleSecurityGroupsRequest,
 ) -> Result<DescribeStaleSecurityGroupsResult, Fault> {
-    ids::find::<Vpc>(read.world, &read.caller.scope, &input.vpc_id)?;
-    Ok(DescribeStaleSecurityGroupsResult { next_token: None, stale_security_group_set: Some(vec![]) })
+    let vpc = ids::find::<Vpc>(read.world, &read.caller.scope, &input.vpc_id)?;
+    let page = Page::parse(input.max_results, input.next_token.as_deref(), 5..=255)?;
+    let groups = read.world.by::<SecurityGroup>("vpc", vpc.id.as_str());
+    let stale = groups.filter(|group| rules_of(read.world, &group.id).any(|rule| is_stale(read.world, rule)));
+    let (groups, next_token) = page.of(stale.collect(), |group| group.id.to_string());
+    let shape = |group: &SecurityGroup| StaleSecurityGroup {
+        description: Some(group.description.clone()),
+        group_id: Some(group.id.to_string()),
+        group_name: Some(group.name.clone()),
+        stale_ip_permissions: Some(stale_permissions(read, group, false)),
+        stale_ip_permissions_egress: Some(stale_permissions(read, group, true)),
+        vpc_id: Some(group.vpc.to_string()),
+    };
+    let groups = groups.into_iter().map(shape).collect();
+    Ok(DescribeStaleSecurityGroupsResult { next_token, stale_security_group_set: Some(groups) })
+}
+
+fn stale_permissions(read: &Read<'_>, group: &SecurityGroup, egress: bool) -> Vec<StaleIpPermission> {
+    let rules = rules_of(read.world, &group.id).filter(|rule| rule.egress == egress);
+    let stale = rules.filter(|rule| is_stale(read.world, rule));
+    let shape = |permission: IpPermission| StaleIpPermission {
+        from_port: permission.from_port,
+        ip_protocol: permission.ip_protocol,
+        to_port: permission.to_port,
+        user_id_group_pairs: permission.user_id_group_pairs,
+        ..Default::default()
+    };
+    permission::merged(read.world, stale).into_iter().map(shape).collect()
 }
 
 fn get_security_groups_for_vpc(

@@ -11,7 +11,7 @@ use enishi_state::{Tx, World};
 use enishi_wire::Fault;
 
 use super::render_block;
-use crate::ec2::{cidr, faults, ids};
+use crate::ec2::{cidr, faults, ids, vpc_peering_connection};
 use crate::quota;
 use crate::registry::Registry;
 
@@ -39,6 +39,7 @@ fn associate_vpc_cidr_block(
     let block = input.cidr_block.as_deref().ok_or_else(|| faults::missing_parameter("cidrBlock"))?;
     let block = cidr::parse("cidrBlock", block)?;
     check(tx.world(), vpc, block)?;
+    vpc_peering_connection::check_block(tx.world(), vpc, block)?;
     if quota::CIDR_BLOCKS_PER_VPC.reached(tx.world(), scope, vpc.cidrs.len()) {
         return Err(faults::cidr_limit_exceeded());
     }
@@ -46,6 +47,7 @@ fn associate_vpc_cidr_block(
     let association = CidrAssociation { id: CidrAssociationId::generate(tx.entropy()), cidr: block };
     let rendered = render_block(&association, "associating");
     tx.modify::<Vpc>(&vpc, |row| row.cidrs.push(association));
+    vpc_peering_connection::review(tx, &vpc);
     Ok(AssociateVpcCidrBlockResult {
         ipv6_cidr_block_association: None,
         cidr_block_association: Some(rendered),

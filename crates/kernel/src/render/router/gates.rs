@@ -168,6 +168,8 @@ impl Builder<'_> {
             };
             verdicts.elements.insert(vec![Value::Interface(name.clone())], verdict);
         }
+        let peerings = router.peerings.keys().map(|name| vec![Value::Interface(name.clone())]);
+        verdicts.elements.extend(peerings.map(|key| (key, Data::Verdict(Verdict::Accept))));
         let map = format!("eni-{}", side.suffix());
         self.set(&map, verdicts);
 

@@ -1,8 +1,6 @@
 //! `DescribeSecurityGroupRules`.
 
-use enishi_api::ec2::{
-    self, DescribeSecurityGroupRulesRequest, DescribeSecurityGroupRulesResult, ReferencedSecurityGroup, ops,
-};
+use enishi_api::ec2::{self, DescribeSecurityGroupRulesRequest, DescribeSecurityGroupRulesResult, ops};
 use enishi_fabric::TrafficMatch;
 use enishi_state::ec2::{RulePeer, SecurityGroupRule};
 use enishi_state::{Read, World};
@@ -13,6 +11,7 @@ use crate::ec2::describe::describe;
 use crate::ec2::filter::{Field, field};
 use crate::ec2::ids::Resource;
 use crate::ec2::page::{self, Page};
+use crate::ec2::security_group::peer::Shown;
 use crate::ec2::security_group::permission::port_fields;
 use crate::ec2::{protocol, tag};
 use crate::registry::Registry;
@@ -39,16 +38,9 @@ fn describe_security_group_rules(
 /// A rule as responses show it.
 pub(super) fn render(world: &World, row: &SecurityGroupRule) -> ec2::SecurityGroupRule {
     let (from, to) = ports(row.traffic);
-    let (cidr, group) = match &row.peer {
-        RulePeer::Cidr(cidr) => (Some(cidr.to_string()), None),
-        RulePeer::Group(group, account) => {
-            let group = ReferencedSecurityGroup {
-                group_id: Some(group.to_string()),
-                user_id: Some(account.to_string()),
-                ..Default::default()
-            };
-            (None, Some(group))
-        }
+    let cidr = match &row.peer {
+        RulePeer::Cidr(cidr) => Some(cidr.to_string()),
+        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     };
     ec2::SecurityGroupRule {
         security_group_rule_id: Some(row.id.to_string()),
@@ -61,7 +53,7 @@ pub(super) fn render(world: &World, row: &SecurityGroupRule) -> ec2::SecurityGro
         cidr_ipv4: cidr,
         cidr_ipv6: None,
         prefix_list_id: None,
-        referenced_group_info: group,
+        referenced_group_info: Shown::of(world, &row.group, &row.peer).map(Shown::reference),
         description: row.description.clone(),
         tags: tag::of(world, row.id.as_str()),
         security_group_rule_arn: Some(arn::ec2(&row.scope, SecurityGroupRule::KIND, row.id.as_str())),

@@ -11,7 +11,7 @@ use enishi_state::ec2::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGrou
 use enishi_wire::Fault;
 
 use crate::ec2::security_group::permission::{self, Wanted};
-use crate::ec2::security_group::{find_in_vpc, find_named, rules_of};
+use crate::ec2::security_group::{find_named, peer, rules_of};
 use crate::ec2::{faults, ids};
 use crate::registry::Registry;
 
@@ -59,10 +59,7 @@ fn replace(
         (Some(block), None, None, None) => RulePeer::Cidr(permission::parse_cidr(block)?),
         (None, Some(_), None, None) => return Err(faults::ipv6_not_supported()),
         (None, None, Some(list), None) => return Err(faults::invalid_prefix_list_id_not_found(list)),
-        (None, None, None, Some(peer)) => {
-            let peer = find_in_vpc(tx.world(), &tx.caller().scope, &group.vpc, peer)?;
-            RulePeer::Group(peer, group.scope.account.clone())
-        }
+        (None, None, None, Some(peer)) => peer::referenced(tx.world(), &tx.caller().scope, group, peer)?,
         (None, None, None, None) => return Err(faults::missing_source()),
         _ => {
             return Err(faults::invalid_parameter_combination(

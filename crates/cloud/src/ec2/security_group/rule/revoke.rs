@@ -149,7 +149,7 @@ fn by_permission(
         let found = rules_of(world, &group.id).find(|rule| rule.egress == egress && one.is(rule));
         match found {
             Some(rule) => going.push(rule.id.clone()),
-            None if in_default_vpc => unknown.push(permission::single(&one)),
+            None if in_default_vpc => unknown.push(permission::single(world, &group.id, &one)),
             None => return Err(faults::invalid_permission_not_found()),
         }
     }
@@ -158,9 +158,9 @@ fn by_permission(
 
 fn render(rule: &SecurityGroupRule) -> RevokedSecurityGroupRule {
     let (from, to) = ports(rule.traffic);
-    let (cidr, group) = match &rule.peer {
-        RulePeer::Cidr(cidr) => (Some(cidr.to_string()), None),
-        RulePeer::Group(group, _) => (None, Some(group.to_string())),
+    let cidr = match &rule.peer {
+        RulePeer::Cidr(cidr) => Some(cidr.to_string()),
+        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     };
     RevokedSecurityGroupRule {
         security_group_rule_id: Some(rule.id.to_string()),
@@ -172,7 +172,7 @@ fn render(rule: &SecurityGroupRule) -> RevokedSecurityGroupRule {
         cidr_ipv4: cidr,
         cidr_ipv6: None,
         prefix_list_id: None,
-        referenced_group_id: group,
+        referenced_group_id: rule.peer.group().map(ToString::to_string),
         description: rule.description.clone(),
     }
 }
