@@ -2,8 +2,12 @@
 
 mod lab;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 
+use enishi_fabric::program::{Endpoint, Interface, PeeringPort, Role, Route, RouteTarget};
+use enishi_fabric::{InterfaceName, Mac, NamespaceName, Origin};
 use enishi_kernel::render;
 use lab::{World, balanced, plugged, two_tiers};
 
@@ -37,6 +41,30 @@ fn rendered_load_balancers_are_as_before() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn a_rendered_peering_is_as_before() {
+    let mut program = plugged(two_tiers().program(), &Default::default());
+    let namespace = program.namespaces.values_mut().find(|program| program.name.as_str() == "vpc-1").unwrap();
+    let namespace = Arc::make_mut(namespace);
+    let Role::Router(router) = &mut namespace.role else { panic!("not a router") };
+    let name = InterfaceName::peering(7);
+    let port = PeeringPort {
+        origin: Origin::resource("pcx-1"),
+        next_hop: Ipv4Addr::new(169, 254, 0, 4),
+        cidrs: vec!["10.1.0.0/16".parse().unwrap(), "10.64.0.0/16".parse().unwrap()],
+    };
+    router.peerings.insert(name.clone(), port);
+    let table = router.tables.values_mut().next().unwrap();
+    let route = Route { origin: table.origin.clone(), target: RouteTarget::Peering(name.clone()) };
+    table.routes.insert("10.0.0.0/8".parse().unwrap(), route);
+    let group = router.groups.values_mut().next().unwrap();
+    group.members.insert((name.clone(), Ipv4Addr::new(10, 1, 0, 10)));
+    let peer = Endpoint { namespace: NamespaceName::new("vpc-2"), interface: name.clone() };
+    let (mac, peer_mac) = (Mac([2, 0, 0, 0, 0, 4]), Mac([2, 0, 0, 0, 0, 5]));
+    namespace.interfaces.insert(name, Interface { mac, mtu: 9001, peer, peer_mac });
+    golden("peered.nft", &render::state(namespace).to_string());
 }
 
 #[test]

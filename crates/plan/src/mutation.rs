@@ -9,7 +9,8 @@ use std::sync::Arc;
 use enishi_fabric::program::{AclRule, Eni, Gate, GroupRule, Peer, Role, RouteTarget, Router, Untracked};
 use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, Origin, PortRange, Program, TrafficMatch};
 use enishi_state::ec2::{
-    self, Address, InterfaceKind, InternetGateway, NetworkAcl, NetworkInterface, Subnet,
+    self, Address, InterfaceKind, InternetGateway, NetworkAcl, NetworkInterface, PeeringState, Subnet,
+    VpcPeeringConnection,
 };
 use enishi_state::{AccountId, Caller, Entropy, Holds, Region, Row, Scope, Timestamp, Tx, World};
 
@@ -87,6 +88,14 @@ mutations! {
     IcmpTypeIgnored,
     /// Protocol `-1` is compiled as TCP.
     AllProtocolsIsTcp,
+    /// A VPC peering connection carries packets from anywhere.
+    PeeringTransitive,
+    /// A VPC peering connection carries packets before it is accepted.
+    PeeringUnaccepted,
+    /// Only the primary CIDR block of a VPC is peered.
+    PeeringPrimaryOnly,
+    /// Members of a peered VPC's groups are not known.
+    PeeredMembersMissing,
     /// Every flow is tracked.
     UntrackedNever,
     /// Every flow that a rule admits from everywhere is untracked, whatever the other direction allows.
@@ -136,6 +145,11 @@ impl Mutation {
                 }
                 tx.put(row);
             }),
+            Mutation::PeeringUnaccepted => edit(world, |tx, row: VpcPeeringConnection| {
+                if row.state == PeeringState::PendingAcceptance {
+                    tx.put(VpcPeeringConnection { state: PeeringState::Active, ..row });
+                }
+            }),
             Mutation::AutomaticAddressUnmapped => edit(world, |tx, row: NetworkInterface| {
                 tx.put(NetworkInterface { auto_public_ip: None, ..row });
             }),
@@ -159,6 +173,13 @@ impl Mutation {
         self.miscompile_routes(router);
         self.miscompile_enis(router);
         self.miscompile_groups(router);
+        for port in router.peerings.values_mut() {
+            match self {
+                Mutation::PeeringTransitive => port.cidrs = vec![Cidr::EVERYWHERE],
+                Mutation::PeeringPrimaryOnly => port.cidrs.truncate(1),
+                _ => {}
+            }
+        }
         if let Some(misread) = self.traffic() {
             edit_traffic(router, misread);
         }
@@ -223,6 +244,7 @@ impl Mutation {
     }
 
     fn miscompile_groups(self, router: &mut Router) {
+        let peerings = &router.peerings;
         let public: Vec<_> = router.internet.iter().flat_map(|port| &port.mappings).collect();
         for group in router.groups.values_mut() {
             match self {
@@ -231,6 +253,9 @@ impl Mutation {
                     traffic: TrafficMatch::All,
                     peer: Peer::Cidr(Cidr::EVERYWHERE),
                 }),
+                Mutation::PeeredMembersMissing => {
+                    group.members.retain(|(interface, _)| !peerings.contains_key(interface));
+                }
                 Mutation::GroupDirectionsSwapped => std::mem::swap(&mut group.ingress, &mut group.egress),
                 Mutation::GroupReferenceIsEverywhere => {
                     for rule in group.ingress.iter_mut().chain(&mut group.egress) {

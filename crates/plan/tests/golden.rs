@@ -52,6 +52,38 @@ fn public_private() {
     check("public_private", w.world());
 }
 
+/// Two peered VPCs, of which each resolves the other's public names, and a third one in which nothing is up.
+#[test]
+fn vpc_peering_connection() {
+    let mut w = WorldBuilder::new();
+    let vpcs = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map(|block| w.vpc(block));
+    let [one, two, three] = &vpcs;
+    w.secondary_cidr(two, "10.64.0.0/16");
+    let nets = [w.subnet(one, "10.0.1.0/24"), w.subnet(two, "10.1.1.0/24")];
+    let (pcx, idle) = (w.peering(one, two), w.peering(three, one));
+    w.modify_peering(&pcx, |row| {
+        row.requester.allow_dns_resolution = true;
+        row.accepter.allow_dns_resolution = true;
+    });
+    w.change(|tx| {
+        for vpc in [one, two] {
+            tx.modify::<Vpc>(vpc, |row| row.dns_hostnames = true);
+        }
+    });
+    let routes = [(one, "10.1.0.0/16", &pcx), (one, "10.2.0.0/16", &idle), (two, "10.0.0.0/8", &pcx)];
+    for (vpc, to, peering) in routes {
+        let table = w.main_table(vpc);
+        w.route(&table, to, RouteTarget::VpcPeeringConnection(peering.clone()));
+    }
+    let (web, db) = (w.group(one), w.group(two));
+    w.peered_reference(&db, Way::In, tcp(5432, 5432), &web, &pcx);
+    w.internet_gateway(one);
+    let front = w.instance(&nets[0], &[&web]);
+    w.elastic_ip(&front);
+    w.instance(&nets[1], &[&db]);
+    check("vpc_peering_connection", w.world());
+}
+
 /// Two VPCs with the same block and the same private addresses.
 #[test]
 fn same_block_twice() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use enishi_state::ec2::{
     Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, NatGateway, NetworkAcl,
-    NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcPeeringConnection,
 };
 use enishi_state::{Holds, ResourceId, Row, World};
 use http::StatusCode;
@@ -33,6 +33,7 @@ const KINDS: [Kind; 14] = [
     kind::<RouteTable>("route-tables"),
     kind::<InternetGateway>("internet-gateways"),
     kind::<NatGateway>("nat-gateways"),
+    kind::<VpcPeeringConnection>("vpc-peering-connections"),
     kind::<SecurityGroup>("security-groups"),
     kind::<SecurityGroupRule>("security-group-rules"),
     kind::<NetworkAcl>("network-acls"),
@@ -138,6 +139,10 @@ fn vpc_tree(world: &World, vpc: &Vpc, text: &mut String) -> std::fmt::Result {
     writeln!(text, "{} {} {}{default}{}", vpc.id, cidrs.join(" "), vpc.scope, named(world, vpc.id.as_str()))?;
     for gateway in world.by::<InternetGateway>("vpc", vpc.id.as_str()) {
         writeln!(text, "  {}{}", gateway.id, named(world, gateway.id.as_str()))?;
+    }
+    for peering in world.by::<VpcPeeringConnection>("active", vpc.id.as_str()) {
+        let other = peering.sides(&vpc.id).map_or("", |(_, other)| other.vpc.as_str());
+        writeln!(text, "  {} to {other}{}", peering.id, named(world, peering.id.as_str()))?;
     }
     for subnet in world.by::<Subnet>("vpc", vpc.id.as_str()) {
         let table = subnet.route_table.as_ref().map_or(&vpc.main_route_table.1, |(_, table)| table);
