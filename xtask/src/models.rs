@@ -193,3 +193,25 @@ fn lines(entries: &BTreeMap<String, Value>) -> Result<String> {
         .collect::<Result<_>>()?;
     Ok(rows.join(",\n") + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A merge can break the list unnoticed: the trimmed models are all that a build reads.
+    #[test]
+    fn the_models_have_the_operations_that_are_listed() {
+        let root = crate::root();
+        let text = fs::read_to_string(root.join("models/operations.toml")).expect("the list");
+        let wanted: Wanted = toml::from_str(&text).expect("TOML");
+        for (name, service) in &wanted.services {
+            let path = root.join("models").join(format!("{name}.json"));
+            let model: Value =
+                serde_json::from_str(&fs::read_to_string(path).expect("a model")).expect("JSON");
+            let has: BTreeSet<&str> =
+                model["operations"].as_object().expect("operations").keys().map(String::as_str).collect();
+            let listed: BTreeSet<&str> = service.operations.iter().map(String::as_str).collect();
+            assert_eq!(has, listed, "{name}");
+        }
+    }
+}

@@ -44,6 +44,8 @@ fn it_is_requested_accepted_and_deleted() {
     assert_eq!((accepter.cidr_block, accepter.cidr_block_set), (None, None));
     assert_eq!((accepter.vpc_id, accepter.region), (Some(other.clone()), text("us-east-1")));
     assert_eq!(p.status(), status("pending-acceptance", "Pending Acceptance by 123456789012"));
+    let at = enishi_wire::Timestamp::from_seconds(expires).date_time_millis();
+    assert_eq!(p.seen(&[("expiration-time", &at)]).len(), 1);
     // Asking again answers what is there.
     assert_eq!(p.request(&own, &other), id);
 
@@ -124,6 +126,29 @@ fn what_cannot_be_fails_at_once() {
         Peering::deleting("pcx-1"),
         "InvalidVpcPeeringConnectionId.Malformed",
     );
+}
+
+/// "While in the failed state, ... it remains visible to the requester for 2 hours": nobody else knows of it.
+#[test]
+fn a_failed_request_is_the_requesters_alone() {
+    let mut p = Peering::new();
+    let own = p.vpc("10.0.0.0/16");
+    p.act_as(OTHER);
+    let other = p.vpc("10.0.0.0/20");
+    p.act_as(OWN);
+    let input =
+        CreateVpcPeeringConnectionRequest { peer_owner_id: text(OTHER), ..Peering::between(&own, &other) };
+    let id = p.create(input).vpc_peering_connection_id.unwrap();
+    p.act_as(OTHER);
+    assert_eq!(p.status(), None);
+    let gone = "InvalidVpcPeeringConnectionID.NotFound";
+    p.h.code::<ops::AcceptVpcPeeringConnection>(Peering::accepting(&id), gone);
+    let tags = CreateTagsRequest {
+        resources: vec![id.clone()],
+        tags: vec![ec2::Tag { key: text("a"), value: text("b") }],
+        ..Default::default()
+    };
+    p.h.code::<ops::CreateTags>(tags, gone);
 }
 
 #[test]

@@ -162,6 +162,13 @@ fn rules_refer_to_groups_of_another_account_and_go_stale() {
     assert_eq!((found.group_id, found.group_name), (text(&db), text("db")));
     let permissions = found.stale_ip_permissions.unwrap();
     assert_eq!((permissions[0].from_port, permissions[0].ip_ranges.as_ref()), (Some(5432), None));
+    let named = UserIdGroupPair {
+        user_id: text(OWN),
+        group_name: text("web"),
+        vpc_peering_connection_id: text(&id),
+        ..gone.clone()
+    };
+    assert_eq!(permissions[0].user_id_group_pairs, Some(vec![named]));
     assert_eq!(found.stale_ip_permissions_egress, Some(vec![]));
     // With another connection of the same VPCs it is not.
     p.act_as(OWN);
@@ -181,7 +188,9 @@ fn rules_refer_to_groups_of_another_account_and_go_stale() {
         ..Default::default()
     });
     p.act_as(OTHER);
-    assert_eq!(stale(&mut p, &other).len(), 1);
+    let left = stale(&mut p, &other).remove(0).stale_ip_permissions.unwrap().remove(0);
+    let left = left.user_id_group_pairs.unwrap().remove(0);
+    assert_eq!((left.peering_status.as_deref(), left.user_id, left.group_name), (Some("active"), None, None));
     p.h.ok::<ops::RevokeSecurityGroupIngress>(RevokeSecurityGroupIngressRequest {
         group_id: text(&db),
         ip_permissions: permission(&web, None),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use enishi_fabric::program::{AclRule, Eni, Gate, GroupRule, Peer, Role, RouteTarget, Router, Untracked};
 use enishi_fabric::{Cidr, IcmpMatch, InterfaceName, Origin, PortRange, Program, TrafficMatch};
 use enishi_state::ec2::{
-    self, Address, InterfaceKind, InternetGateway, NetworkAcl, NetworkInterface, PeeringState, Subnet,
-    VpcPeeringConnection,
+    self, Address, InterfaceKind, InternetGateway, ManagedPrefixList, NetworkAcl, NetworkInterface,
+    PeeringState, PrefixListVersion, Subnet, VpcPeeringConnection,
 };
 use enishi_state::{AccountId, Caller, Entropy, Holds, Region, Row, Scope, Timestamp, Tx, World};
 
@@ -96,6 +96,10 @@ mutations! {
     PeeringPrimaryOnly,
     /// Members of a peered VPC's groups are not known.
     PeeredMembersMissing,
+    /// A prefix list keeps the entries of its first version.
+    PrefixListFirstVersion,
+    /// A prefix list's route replaces a static one of the same destination.
+    PrefixListBeforeStatic,
     /// Every flow is tracked.
     UntrackedNever,
     /// Every flow that a rule admits from everywhere is untracked, whatever the other direction allows.
@@ -149,6 +153,18 @@ impl Mutation {
                 if row.state == PeeringState::PendingAcceptance {
                     tx.put(VpcPeeringConnection { state: PeeringState::Active, ..row });
                 }
+            }),
+            Mutation::PrefixListFirstVersion => edit(world, |tx, row: ManagedPrefixList| {
+                tx.put(ManagedPrefixList { version: 1, ..row });
+            }),
+            Mutation::PrefixListBeforeStatic => edit(world, |tx, mut row: ec2::RouteTable| {
+                for list in row.prefix_list_routes.keys() {
+                    let newest = PrefixListVersion::newest(world, list);
+                    for entry in newest.into_iter().flat_map(|version| &version.entries) {
+                        row.routes.remove(&entry.cidr);
+                    }
+                }
+                tx.put(row);
             }),
             Mutation::AutomaticAddressUnmapped => edit(world, |tx, row: NetworkInterface| {
                 tx.put(NetworkInterface { auto_public_ip: None, ..row });

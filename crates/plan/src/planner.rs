@@ -10,8 +10,8 @@ use enishi_fabric::Program;
 use enishi_fabric::program::NamespaceProgram;
 use enishi_state::acm::Certificate;
 use enishi_state::ec2::{
-    Address, Instance, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup,
-    SecurityGroupRule, Subnet, Vpc, VpcId, VpcPeeringConnection,
+    Address, Instance, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
+    RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcId, VpcPeeringConnection,
 };
 use enishi_state::elbv2::{
     Listener, LoadBalancer, LoadBalancerArn, LoadBalancerKind, Rule, Target, TargetGroup, TrustStore,
@@ -159,6 +159,13 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeMap<VpcId, bool
     });
     touched.rows::<NatGateway>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
     touched.rows::<InternetGateway>(|_, row, vpcs| vpcs.extend(row.vpc.clone()));
+    touched.rows::<ManagedPrefixList>(|world, row, vpcs| {
+        let tables = world.by::<RouteTable>("prefix_list", row.id.as_str());
+        vpcs.extend(tables.map(|table| table.vpc.clone()));
+        let rules = world.by::<SecurityGroupRule>("prefix_list", row.id.as_str());
+        let groups = rules.filter_map(|rule| world.get::<SecurityGroup>(&rule.group));
+        vpcs.extend(groups.map(|group| group.vpc.clone()));
+    });
     touched.rows::<SecurityGroupRule>(|world, row, vpcs| {
         vpcs.extend(world.get::<SecurityGroup>(&row.group).map(|group| group.vpc.clone()));
     });

@@ -7,6 +7,7 @@
 //! * With `enableDnsHostnames` a public host name of the VPC gives the private address, so that traffic inside of the VPC stays
 //!   there, and private hosted zones are seen: "you must set both attributes to true".
 //!   [VPC settings for private hosted zones](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html)
+//! * The names of a peered VPC that allows it are answered like the own ones (`vpc_peering_connection.rs`).
 //! * Domains that make no sense outside (private host names, reverse names of private blocks, `localhost`) are answered here.
 //!   [Autodefined system rules](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-forward-vpc-to-network-autodefined-rules.html)
 
@@ -38,7 +39,7 @@ pub(crate) fn compile(world: &World, vpc: &Vpc) -> Option<VpcResolver> {
     }
     for other in vpc_peering_connection::resolvable(world, vpc) {
         for interface in world.by::<NetworkInterface>("vpc", other.id.as_str()) {
-            hosts.add_public_names(world, other, interface);
+            hosts.add_names(world, other, interface);
         }
     }
     Some(VpcResolver {
@@ -117,10 +118,17 @@ impl Hosts {
     }
 
     fn add(&mut self, world: &World, vpc: &Vpc, interface: &NetworkInterface) {
-        let region = &vpc.scope.region;
         let instance = interface.instance().map(|id| Arc::from(id.as_str()));
+        for address in &interface.addresses {
+            self.clients.insert(address.ip, (interface.id.as_str().into(), instance.clone()));
+        }
+        self.add_names(world, vpc, interface);
+    }
+
+    /// The names of an interface of this or of a peered VPC, and of its addresses.
+    fn add_names(&mut self, world: &World, vpc: &Vpc, interface: &NetworkInterface) {
+        let region = &vpc.scope.region;
         for address in interface.addresses.iter().map(|address| address.ip) {
-            self.clients.insert(address, (interface.id.as_str().into(), instance.clone()));
             let Ok(name) = Name::parse(&host_name::private_name(region, address)) else { continue };
             if self.reverse {
                 self.pointers.extend(host_name::reverse(address).map(|back| (back, name.clone())));
@@ -131,15 +139,10 @@ impl Hosts {
             self.names.insert(name, vec![interface.primary_ip().into()]);
         }
         if vpc.dns_hostnames {
-            self.add_public_names(world, vpc, interface);
-        }
-    }
-
-    /// The public names, for the private addresses, of an interface of this or of a peered VPC.
-    fn add_public_names(&mut self, world: &World, vpc: &Vpc, interface: &NetworkInterface) {
-        for (private, public) in address::mappings(world, interface) {
-            if let Ok(name) = Name::parse(&host_name::public_name(&vpc.scope.region, public.address)) {
-                self.names.insert(name, vec![private.into()]);
+            for (private, public) in address::mappings(world, interface) {
+                if let Ok(name) = Name::parse(&host_name::public_name(region, public.address)) {
+                    self.names.insert(name, vec![private.into()]);
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Route tables: local routes, the user's routes, and what became of their targets.
 //!
 //! The longest prefix wins. Every CIDR block of the VPC has a `local` route, unless a route with exactly that destination
-//! replaced it; routes more specific than a local one lead out of an interface of the VPC.
+//! replaced it; routes more specific than a local one lead out of an interface of the VPC. Entries of prefix lists come after
+//! all others of the same length, and count outside of the VPC's blocks only.
 //! [Route priority](https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html)
 
 use std::collections::BTreeMap;
@@ -10,8 +11,8 @@ use enishi_fabric::program::{self, TableId};
 use enishi_fabric::{Cidr, Origin};
 use enishi_state::World;
 use enishi_state::ec2::{
-    InternetGateway, NatGateway, NetworkInterface, NetworkInterfaceId, Route, RouteTable, RouteTarget, Vpc,
-    VpcId,
+    InternetGateway, NatGateway, NetworkInterface, NetworkInterfaceId, PrefixListEntry, PrefixListVersion,
+    Route, RouteTable, RouteTarget, Vpc, VpcId,
 };
 
 use crate::network_interface::Live;
@@ -70,8 +71,15 @@ fn table(world: &World, vpc: &Vpc, row: &RouteTable) -> program::RouteTable {
     };
     let local = vpc.cidrs.iter().map(|block| route(block.cidr, program::RouteTarget::Local));
     let stored = row.routes.iter().map(|(to, stored)| route(*to, resolve(world, &vpc.id, &stored.target)));
-    // In this order, so that a stored route replaces the local one.
-    let routes = local.chain(stored).collect();
+    let listed = row.prefix_list_routes.iter().flat_map(|(list, stored)| {
+        let target = resolve(world, &vpc.id, &stored.target);
+        let newest = PrefixListVersion::newest(world, list);
+        let entries = newest.into_iter().flat_map(|version| &version.entries);
+        let outside = |entry: &&PrefixListEntry| !vpc.cidrs.iter().any(|block| block.cidr.covers(entry.cidr));
+        entries.filter(outside).map(move |entry| route(entry.cidr, target.clone()))
+    });
+    // In this order, so that a stored route replaces the local one, and both come before those of prefix lists.
+    let routes = listed.chain(local).chain(stored).collect();
     program::RouteTable { origin: Origin::resource(row.id.as_str()), routes }
 }
 

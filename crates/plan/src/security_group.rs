@@ -16,7 +16,9 @@ use std::sync::Arc;
 use enishi_fabric::program::{self, Gate, GroupRule, Peer, Untracked};
 use enishi_fabric::{InterfaceName, Origin, PortRange, TrafficMatch};
 use enishi_state::World;
-use enishi_state::ec2::{InterfaceKind, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, VpcId};
+use enishi_state::ec2::{
+    InterfaceKind, PrefixListVersion, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, VpcId,
+};
 
 use crate::network_interface::Live;
 use crate::vpc_peering_connection::{self, Peering};
@@ -79,8 +81,13 @@ fn gating<'w>(live: &Live<'w>) -> &'w [SecurityGroupId] {
 fn group(world: &World, vpc: &VpcId, id: &SecurityGroupId) -> program::SecurityGroup {
     let mut group = empty(id.as_str());
     for row in world.by::<SecurityGroupRule>("group", id.as_str()) {
-        let Some(rule) = rule(world, vpc, row) else { continue };
-        if row.egress { group.egress.push(rule) } else { group.ingress.push(rule) }
+        let origin = Origin::rule(row.group.as_str(), row.id.as_str());
+        let rules = peers(world, vpc, row).into_iter().map(|peer| GroupRule {
+            origin: origin.clone(),
+            traffic: row.traffic,
+            peer,
+        });
+        if row.egress { group.egress.extend(rules) } else { group.ingress.extend(rules) }
     }
     group
 }
@@ -94,20 +101,24 @@ fn empty(id: &str) -> program::SecurityGroup {
     }
 }
 
-fn rule(world: &World, vpc: &VpcId, row: &SecurityGroupRule) -> Option<GroupRule> {
-    let peer = match &row.peer {
-        RulePeer::Cidr(cidr) => Peer::Cidr(*cidr),
+/// The other ends of a rule: one for each entry of a prefix list, none where what it refers to is gone.
+fn peers(world: &World, vpc: &VpcId, row: &SecurityGroupRule) -> Vec<Peer> {
+    match &row.peer {
+        RulePeer::Cidr(cidr) => vec![Peer::Cidr(*cidr)],
+        RulePeer::PrefixList(list) => {
+            let entries =
+                PrefixListVersion::newest(world, list).into_iter().flat_map(|version| &version.entries);
+            entries.map(|entry| Peer::Cidr(entry.cidr)).collect()
+        }
         RulePeer::Group(id, _) => {
-            let referenced = world.get::<SecurityGroup>(id).filter(|group| group.vpc == *vpc)?;
-            Peer::Group(referenced.id.as_str().into())
+            let referenced = world.get::<SecurityGroup>(id).filter(|group| group.vpc == *vpc);
+            referenced.map(|group| Peer::Group(group.id.as_str().into())).into_iter().collect()
         }
         RulePeer::PeeredGroup { group, .. } if vpc_peering_connection::may_refer(world, vpc, group) => {
-            Peer::Group(group.as_str().into())
+            vec![Peer::Group(group.as_str().into())]
         }
-        RulePeer::PeeredGroup { .. } => return None,
-    };
-    let origin = Origin::rule(row.group.as_str(), row.id.as_str());
-    Some(GroupRule { origin, traffic: row.traffic, peer })
+        RulePeer::PeeredGroup { .. } => Vec::new(),
+    }
 }
 
 fn referenced(groups: &BTreeMap<Arc<str>, program::SecurityGroup>) -> BTreeSet<Arc<str>> {

@@ -114,7 +114,7 @@ pub fn of_pair<'w>(world: &'w World, vpc: &VpcId, other: &VpcId) -> Option<&'w V
     })
 }
 
-/// The VPCs whose public host names stand for private addresses in `vpc`: both ends have host names and resolution, and the other one
+/// The VPCs whose names, public ones too, stand for private addresses in `vpc`: both ends have host names and resolution, and the other one
 /// allows it. [DNS resolution for a VPC peering connection](https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-dns.html)
 pub(crate) fn resolvable<'w>(world: &'w World, vpc: &'w Vpc) -> impl Iterator<Item = &'w Vpc> + use<'w> {
     let rows = world.by::<VpcPeeringConnection>("active", vpc.id.as_str());

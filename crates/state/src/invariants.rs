@@ -8,11 +8,12 @@
 //! |---|---|
 //! | VPC | slot unique; blocks do not overlap, and still cover the subnets; the main route table is one of its own |
 //! | subnet | inside a block of its VPC; no overlap with its siblings; slot unique among them; table and ACL are the VPC's |
-//! | route table | slot unique in the VPC |
+//! | route table | slot unique in the VPC; the prefix lists that it routes exist |
 //! | internet gateway | at most one per VPC |
 //! | VPC peering connection | slot unique; when it is active, both VPCs exist, their blocks do not overlap, and no other one connects them |
+//! | managed prefix list | its newest version exists, with entries that ascend and are not too many |
 //! | security group, network ACL | the VPC exists; rule numbers are 1 to 32766 |
-//! | security group rule | its group exists, and the group it refers to |
+//! | security group rule | its group exists, and the group or prefix list it refers to |
 //! | network interface | slot unique; addresses in its subnet, assignable, unique in the VPC; groups of the VPC; its user exists |
 //! | instance | one interface per device index; when it is up, one of them is device 0 |
 //! | Elastic IP, automatic public address | unique; what an Elastic IP is mapped to exists, and has one only |
@@ -53,8 +54,9 @@ use std::net::Ipv4Addr;
 use enishi_fabric::Cidr;
 
 use crate::ec2::{
-    Address, Instance, InterfaceKind, InternetGateway, NatGateway, NetworkAcl, NetworkInterface, PeeringSide,
-    RouteTable, RulePeer, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcId, VpcPeeringConnection,
+    Address, Instance, InterfaceKind, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl,
+    NetworkInterface, PeeringSide, PrefixListVersion, RouteTable, RulePeer, SecurityGroup, SecurityGroupRule,
+    Subnet, Vpc, VpcId, VpcPeeringConnection,
 };
 use crate::{Conflict, Delta, Holds, ResourceId, Row, World};
 
@@ -70,6 +72,7 @@ pub(crate) fn check(before: &World, after: &World, delta: &Delta) -> Verdict {
     touched::<RouteTable>(before, after, delta)?;
     touched::<InternetGateway>(before, after, delta)?;
     touched::<VpcPeeringConnection>(before, after, delta)?;
+    touched::<ManagedPrefixList>(before, after, delta)?;
     touched::<SecurityGroup>(before, after, delta)?;
     touched::<SecurityGroupRule>(before, after, delta)?;
     touched::<NetworkAcl>(before, after, delta)?;
@@ -184,7 +187,8 @@ impl Invariant for RouteTable {
         for sibling in world.by::<RouteTable>("vpc", self.vpc.as_str()).filter(|other| other.id != self.id) {
             ensure!(sibling.slot != self.slot, "{}: {} has the slot {} too", self.id, sibling.id, self.slot);
         }
-        Ok(())
+        let gone = self.prefix_list_routes.keys().find(|list| world.get::<ManagedPrefixList>(list).is_none());
+        gone.map_or(Ok(()), |list| missing(&self.id, list))
     }
 
     fn is_released(&self, world: &World, now: Option<&Self>) -> Verdict {
@@ -258,8 +262,41 @@ impl Invariant for SecurityGroupRule {
         }
         match &self.peer {
             RulePeer::Group(peer, _) if world.get::<SecurityGroup>(peer).is_none() => missing(&self.id, peer),
-            RulePeer::Group(..) | RulePeer::PeeredGroup { .. } | RulePeer::Cidr(_) => Ok(()),
+            RulePeer::PrefixList(list) if world.get::<ManagedPrefixList>(list).is_none() => {
+                missing(&self.id, list)
+            }
+            RulePeer::PrefixList(_)
+            | RulePeer::Group(..)
+            | RulePeer::PeeredGroup { .. }
+            | RulePeer::Cidr(_) => Ok(()),
         }
+    }
+}
+
+impl Invariant for ManagedPrefixList {
+    fn holds(&self, world: &World) -> Verdict {
+        let id = &self.id;
+        let newest = PrefixListVersion::newest(world, id);
+        ensure!(newest.is_some(), "{id} lacks its version {}", self.version);
+        let entries = newest.map_or(&[][..], |version| &version.entries);
+        ensure!(
+            entries.len() <= self.max_entries as usize,
+            "{id} has more than {} entries",
+            self.max_entries
+        );
+        let ascends = entries.windows(2).all(|pair| matches!(pair, [a, b] if a.cidr < b.cidr));
+        ensure!(ascends, "{id}: its entries do not ascend");
+        Ok(())
+    }
+
+    fn is_released(&self, world: &World, now: Option<&Self>) -> Verdict {
+        if now.is_some() {
+            return Ok(());
+        }
+        let id = &self.id;
+        unused::<PrefixListVersion>(world, id, "list", id.as_str())?;
+        unused::<RouteTable>(world, id, "prefix_list", id.as_str())?;
+        unused::<SecurityGroupRule>(world, id, "prefix_list", id.as_str())
     }
 }
 

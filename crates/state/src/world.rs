@@ -132,6 +132,10 @@ world! {
     network_acls: ec2::NetworkAcl,
     /// Elastic IPs.
     addresses: ec2::Address,
+    /// Managed prefix lists.
+    managed_prefix_lists: ec2::ManagedPrefixList,
+    /// Versions of managed prefix lists.
+    prefix_list_versions: ec2::PrefixListVersion,
     /// VPC peering connections.
     vpc_peering_connections: ec2::VpcPeeringConnection,
     /// NAT gateways.

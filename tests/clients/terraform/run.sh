@@ -67,6 +67,14 @@ left() {
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 logs describe-log-groups --query 'logGroups[].arn' --output text
   aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 s3api list-buckets --query 'Buckets[].Name' --output text
   ec2 describe-internet-gateways --query 'InternetGateways[].InternetGatewayId' | wc -w | grep -vx 1 || true
+  peerings() { ec2 describe-vpc-peering-connections --filters Name=status-code,Values=pending-acceptance,active "$@"; }
+  peerings --query 'VpcPeeringConnections[].VpcPeeringConnectionId'
+  # The other account of configurations that have one.
+  export AWS_ACCESS_KEY_ID=2${1:1}
+  for region in us-east-1 eu-west-1; do
+    ec2 describe-vpcs --region "$region" --filters Name=is-default,Values=false --query 'Vpcs[].VpcId'
+    peerings --region "$region" --query 'VpcPeeringConnections[].VpcPeeringConnectionId'
+  done
 }
 
 configuration() {

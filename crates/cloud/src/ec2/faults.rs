@@ -35,6 +35,7 @@ not_found! {
     invalid_subnet_id_not_found: "InvalidSubnetID.NotFound", "subnet ID";
     invalid_route_table_id_not_found: "InvalidRouteTableID.NotFound", "routeTable ID";
     invalid_internet_gateway_id_not_found: "InvalidInternetGatewayID.NotFound", "internetGateway ID";
+    invalid_prefix_list_id_not_found: "InvalidPrefixListID.NotFound", "prefix list ID";
     invalid_vpc_peering_connection_id_not_found:
         "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
     invalid_group_not_found: "InvalidGroup.NotFound", "security group";
@@ -104,6 +105,7 @@ malformed! {
     invalid_security_group_rule_id_malformed: "InvalidSecurityGroupRuleId.Malformed", "sgr";
     invalid_instance_id_malformed: "InvalidInstanceID.Malformed", "i";
     invalid_amiid_malformed: "InvalidAMIID.Malformed", "ami";
+    invalid_prefix_list_id_malformed: "InvalidPrefixListId.Malformed", "pl";
     invalid_vpc_peering_connection_id_malformed: "InvalidVpcPeeringConnectionId.Malformed", "pcx";
     invalid_volume_id_malformed: "InvalidVolumeID.Malformed", "vol";
 }
@@ -350,11 +352,6 @@ pub(crate) fn invalid_instance_id_many_interfaces(instance: impl Display) -> Fau
     )
 }
 
-/// `InvalidPrefixListID.NotFound`
-pub(crate) fn invalid_prefix_list_id_not_found(id: &str) -> Fault {
-    does_not_exist("InvalidPrefixListID.NotFound", "prefix list ID", id)
-}
-
 /// `InvalidGatewayID.NotFound`
 pub(crate) fn invalid_gateway_id_not_found(id: &str) -> Fault {
     does_not_exist("InvalidGatewayID.NotFound", "gateway ID", id)
@@ -450,6 +447,24 @@ pub(crate) fn vpc_peering_connection_already_exists(id: impl Display) -> Fault {
     )
 }
 
+/// `PrefixListVersionMismatch`
+pub(crate) fn prefix_list_version_mismatch() -> Fault {
+    Fault::new("PrefixListVersionMismatch", "The prefix list has the incorrect version number.")
+}
+
+/// `PrefixListMaxEntriesExceeded`
+pub(crate) fn prefix_list_max_entries_exceeded() -> Fault {
+    Fault::new(
+        "PrefixListMaxEntriesExceeded",
+        "You've reached the maximum number of entries for the prefix list.",
+    )
+}
+
+/// `InvalidPrefixListModification`: an entry is there already, or is not there.
+pub(crate) fn invalid_prefix_list_modification(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidPrefixListModification", message.into())
+}
+
 /// `InvalidVpcPeeringConnectionState.DnsHostnamesDisabled`
 pub(crate) fn dns_hostnames_disabled() -> Fault {
     Fault::new(
@@ -491,6 +506,7 @@ limit_exceeded! {
     network_acl_entry_limit_exceeded:
         "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
     address_limit_exceeded: "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    prefix_list_limit_exceeded: "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
     pending_vpc_peering_connection_limit_exceeded:
         "PendingVpcPeeringConnectionLimitExceeded", "Vpc peering connection request limit exceeded.";
     active_vpc_peering_connection_per_vpc_limit_exceeded:

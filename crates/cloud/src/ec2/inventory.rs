@@ -38,8 +38,6 @@ none_of! {
         -> DescribeFlowLogsResult, flow_logs, "InvalidFlowLogId.NotFound", "flow log ID";
     DescribeLaunchTemplates: describe_launch_templates(DescribeLaunchTemplatesRequest, filters, launch_template_ids)
         -> DescribeLaunchTemplatesResult, launch_templates, "InvalidLaunchTemplateId.NotFound", "launch template ID";
-    DescribeManagedPrefixLists: describe_managed_prefix_lists(DescribeManagedPrefixListsRequest, filters, prefix_list_ids)
-        -> DescribeManagedPrefixListsResult, prefix_lists, "InvalidPrefixListID.NotFound", "prefix list ID";
     DescribePrefixLists: describe_prefix_lists(DescribePrefixListsRequest, filters, prefix_list_ids)
         -> DescribePrefixListsResult, prefix_lists, "InvalidPrefixListId.NotFound", "prefix list ID";
     DescribeTransitGateways: describe_transit_gateways(DescribeTransitGatewaysRequest, filters, transit_gateway_ids)

@@ -16,6 +16,7 @@ mod instance_type;
 mod internet_gateway;
 mod inventory;
 mod key_pair;
+mod managed_prefix_list;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
@@ -49,6 +50,7 @@ pub(crate) fn register(on: &mut Registry) {
     internet_gateway::register(on);
     inventory::register(on);
     key_pair::register(on);
+    managed_prefix_list::register(on);
     nat_gateway::register(on);
     network_acl::register(on);
     network_interface::register(on);

@@ -5,6 +5,7 @@
 //! a blackhole is decided where routes are compiled ([`enishi_plan::route_state`]), so the answer is what packets see.
 
 mod association;
+mod destination;
 mod route;
 
 use enishi_api::ec2::{
@@ -48,7 +49,9 @@ const FILTERS: &[Field<RouteTable>] = &[
         route::all(world, row).into_iter().for_each(|route| values.maybe(route.destination_cidr_block));
     }),
     field("route.destination-ipv6-cidr-block", |_, _, _| {}),
-    field("route.destination-prefix-list-id", |_, _, _| {}),
+    field("route.destination-prefix-list-id", |world, row, values| {
+        route::all(world, row).into_iter().for_each(|route| values.maybe(route.destination_prefix_list_id));
+    }),
     field("route.egress-only-internet-gateway-id", |_, _, _| {}),
     field("route.gateway-id", |world, row, values| {
         route::all(world, row).into_iter().for_each(|route| values.maybe(route.gateway_id));
@@ -86,7 +89,14 @@ pub(crate) fn insert(tx: &mut Tx<'_>, vpc: &VpcId) -> RouteTableId {
     let slot = counter::lowest_free(0, taken);
     let id = RouteTableId::generate(tx.entropy());
     let scope = tx.caller().scope.clone();
-    tx.put(RouteTable { id: id.clone(), scope, vpc: vpc.clone(), slot, routes: Default::default() });
+    tx.put(RouteTable {
+        id: id.clone(),
+        scope,
+        vpc: vpc.clone(),
+        slot,
+        routes: Default::default(),
+        prefix_list_routes: Default::default(),
+    });
     id
 }
 

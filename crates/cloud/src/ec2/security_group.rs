@@ -50,7 +50,9 @@ const FILTERS: &[Field<SecurityGroup>] = &[
         permission_values(world, row, true, group_name, values);
     }),
     field("egress.ip-permission.ipv6-cidr", |_, _, _| {}),
-    field("egress.ip-permission.prefix-list-id", |_, _, _| {}),
+    field("egress.ip-permission.prefix-list-id", |world, row, values| {
+        permission_values(world, row, true, prefix_list_id, values)
+    }),
     field("egress.ip-permission.protocol", |world, row, values| {
         permission_values(world, row, true, protocol, values)
     }),
@@ -73,7 +75,9 @@ const FILTERS: &[Field<SecurityGroup>] = &[
         permission_values(world, row, false, group_name, values)
     }),
     field("ip-permission.ipv6-cidr", |_, _, _| {}),
-    field("ip-permission.prefix-list-id", |_, _, _| {}),
+    field("ip-permission.prefix-list-id", |world, row, values| {
+        permission_values(world, row, false, prefix_list_id, values)
+    }),
     field("ip-permission.protocol", |world, row, values| {
         permission_values(world, row, false, protocol, values)
     }),
@@ -101,8 +105,12 @@ fn permission_values(
 fn cidr_of(_: &World, rule: &SecurityGroupRule) -> Option<String> {
     match &rule.peer {
         RulePeer::Cidr(cidr) => Some(cidr.to_string()),
-        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
+        RulePeer::PrefixList(_) | RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     }
+}
+
+fn prefix_list_id(_: &World, rule: &SecurityGroupRule) -> Option<String> {
+    rule.peer.prefix_list().map(ToString::to_string)
 }
 
 fn group_id(_: &World, rule: &SecurityGroupRule) -> Option<String> {
@@ -113,7 +121,7 @@ fn group_id(_: &World, rule: &SecurityGroupRule) -> Option<String> {
 fn group_name(world: &World, rule: &SecurityGroupRule) -> Option<String> {
     match &rule.peer {
         RulePeer::Group(group, _) => world.get::<SecurityGroup>(group).map(|group| group.name.clone()),
-        RulePeer::Cidr(_) | RulePeer::PeeredGroup { .. } => None,
+        RulePeer::Cidr(_) | RulePeer::PrefixList(_) | RulePeer::PeeredGroup { .. } => None,
     }
 }
 

@@ -41,7 +41,8 @@ const FILTERS: &[Field<VpcPeeringConnection>] = &[
     field("accepter-vpc-info.owner-id", |_, row, values| values.add(&row.accepter.scope.account)),
     field("accepter-vpc-info.vpc-id", |_, row, values| values.add(&row.accepter.vpc)),
     field("expiration-time", |_, row, values| {
-        values.maybe(row.expires().map(|at| enishi_wire::Timestamp::from_seconds(at.seconds()).to_string()));
+        let at = row.expires().map(|at| enishi_wire::Timestamp::from_seconds(at.seconds()));
+        values.maybe(at.map(|at| at.date_time_millis()));
     }),
     field("requester-vpc-info.cidr-block", |world, row, values| blocks_of(world, &row.requester, values)),
     field("requester-vpc-info.owner-id", |_, row, values| values.add(&row.requester.scope.account)),
@@ -146,7 +147,12 @@ fn can_be(world: &World, requester: &PeeringSide, accepter: &PeeringSide) -> boo
 
 /// The connection that a request names, of which the caller is a side.
 fn find(tx: &Tx<'_>, id: &str) -> Result<VpcPeeringConnection, Fault> {
-    ids::find::<VpcPeeringConnection>(tx.world(), &tx.caller().scope, id).cloned()
+    let scope = &tx.caller().scope;
+    let row = ids::find::<VpcPeeringConnection>(tx.world(), scope, id)?;
+    match settle::is_shown(row, scope, tx.now()) {
+        true => Ok(row.clone()),
+        false => Err(faults::invalid_vpc_peering_connection_id_not_found(id)),
+    }
 }
 
 fn accept_vpc_peering_connection(

@@ -90,7 +90,7 @@ fn owner_of(world: &World, address: Ipv4Addr) -> Result<Option<NamespaceName>, R
     }
 }
 
-/// The address to send to: the private one inside a VPC, else the public one, as AWS's names resolve.
+/// The address to send to: the private one inside a VPC and between peered ones, else the public one, as AWS's names resolve.
 fn receiver(world: &World, program: &Program, from: &End<'_>, to: &End<'_>) -> Result<Ipv4Addr, Refusal> {
     match to {
         End::Internet => Ok(internet_address(program)),
@@ -98,7 +98,10 @@ fn receiver(world: &World, program: &Program, from: &End<'_>, to: &End<'_>) -> R
         End::Instance(interfaces) => {
             let first = interfaces.first().ok_or_else(no_interface)?;
             let inside = match from {
-                End::Instance(senders) => senders.iter().any(|sender| sender.vpc == first.vpc),
+                End::Instance(senders) => senders.iter().any(|sender| {
+                    let peering = enishi_plan::peering_of_pair(world, &sender.vpc, &first.vpc);
+                    sender.vpc == first.vpc || peering.is_some()
+                }),
                 End::Internet => false,
                 End::Address(address) => owner_of(world, *address)?.is_some(),
             };

@@ -8,6 +8,7 @@ mod image;
 mod instance;
 mod internet_gateway;
 mod key_pair;
+mod managed_prefix_list;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
@@ -28,6 +29,10 @@ pub use instance::{
 };
 pub use internet_gateway::{InternetGateway, InternetGatewayId};
 pub use key_pair::{KeyPair, KeyPairId, KeyPairKind};
+pub use managed_prefix_list::{
+    ManagedPrefixList, PrefixListEntry, PrefixListId, PrefixListState, PrefixListVersion,
+    PrefixListVersionKey,
+};
 pub use nat_gateway::{Connectivity, NatGateway, NatGatewayAddress, NatGatewayId, NatGatewayState};
 pub use network_acl::{AclAssociationId, AclEntry, NetworkAcl, NetworkAclId};
 pub use network_interface::{

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use enishi_fabric::Cidr;
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, VpcId, VpcPeeringConnectionId};
+use super::{
+    InstanceId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId, VpcId,
+    VpcPeeringConnectionId,
+};
 use crate::id::id;
 use crate::{Keys, Row, Scope};
 
@@ -25,6 +28,9 @@ pub struct RouteTable {
     pub slot: u32,
     /// Routes by destination, besides the local ones.
     pub routes: BTreeMap<Cidr, Route>,
+    /// Routes whose destinations are the entries of a managed prefix list.
+    #[serde(default)]
+    pub prefix_list_routes: BTreeMap<PrefixListId, Route>,
 }
 
 /// A route that a user made.
@@ -62,7 +68,10 @@ impl Row for RouteTable {
     fn keys(&self, keys: &mut Keys) {
         keys.add("scope", &self.scope.to_string());
         keys.add("vpc", self.vpc.as_str());
-        for route in self.routes.values() {
+        for list in self.prefix_list_routes.keys() {
+            keys.add("prefix_list", list.as_str());
+        }
+        for route in self.routes.values().chain(self.prefix_list_routes.values()) {
             match &route.target {
                 RouteTarget::Local => {}
                 RouteTarget::InternetGateway(id) => keys.add("target", id.as_str()),

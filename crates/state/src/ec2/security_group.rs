@@ -4,7 +4,7 @@
 use enishi_fabric::{Cidr, TrafficMatch};
 use serde::{Deserialize, Serialize};
 
-use super::{VpcId, VpcPeeringConnectionId};
+use super::{PrefixListId, VpcId, VpcPeeringConnectionId};
 use crate::id::id;
 use crate::{AccountId, Keys, Row, Scope};
 
@@ -45,6 +45,8 @@ impl Row for SecurityGroup {
 pub enum RulePeer {
     /// IPv4 addresses.
     Cidr(Cidr),
+    /// The entries of a managed prefix list.
+    PrefixList(PrefixListId),
     /// The members of a group of the same VPC, and the account that owns it.
     Group(SecurityGroupId, AccountId),
     /// The members of a group of a peered VPC. Either may be gone: the rule is stale then and allows nothing.
@@ -65,7 +67,15 @@ impl RulePeer {
     pub fn group(&self) -> Option<&SecurityGroupId> {
         match self {
             RulePeer::Group(group, _) | RulePeer::PeeredGroup { group, .. } => Some(group),
-            RulePeer::Cidr(_) => None,
+            RulePeer::Cidr(_) | RulePeer::PrefixList(_) => None,
+        }
+    }
+
+    /// The prefix list, if it is one.
+    pub fn prefix_list(&self) -> Option<&PrefixListId> {
+        match self {
+            RulePeer::PrefixList(list) => Some(list),
+            RulePeer::Cidr(_) | RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
         }
     }
 
@@ -73,7 +83,7 @@ impl RulePeer {
     pub fn group_owner(&self) -> Option<&AccountId> {
         match self {
             RulePeer::Group(_, account) | RulePeer::PeeredGroup { account, .. } => Some(account),
-            RulePeer::Cidr(_) => None,
+            RulePeer::Cidr(_) | RulePeer::PrefixList(_) => None,
         }
     }
 }
@@ -108,6 +118,9 @@ impl Row for SecurityGroupRule {
     fn keys(&self, keys: &mut Keys) {
         keys.add("scope", &self.scope.to_string());
         keys.add("group", self.group.as_str());
+        if let RulePeer::PrefixList(list) = &self.peer {
+            keys.add("prefix_list", list.as_str());
+        }
         if let Some(group) = self.peer.group() {
             keys.add("referenced_group", group.as_str());
         }

@@ -80,9 +80,10 @@ impl VpcPeeringConnection {
         is_pending.then(|| self.since.plus_seconds(EXPIRY_SECONDS))
     }
 
-    /// Whether the account's region takes part.
+    /// Whether the account's region takes part. Of a request that failed nobody knows but who made it.
     pub fn is_of(&self, scope: &Scope) -> bool {
-        [&self.requester, &self.accepter].iter().any(|side| side.scope == *scope)
+        let is_asked = self.accepter.scope == *scope && self.state != PeeringState::Failed;
+        self.requester.scope == *scope || is_asked
     }
 
     /// A VPC's own side and the other one; `None`: it takes no part.

@@ -250,6 +250,7 @@ pub(super) fn primary(operation: &str) -> Result<Query, String> {
         "CreateSecurityGroup" => "GroupId",
         "CreateSubnet" => "Subnet.SubnetId",
         "CreateVpc" => "Vpc.VpcId",
+        "CreateManagedPrefixList" => "PrefixList.PrefixListId",
         "CreateVpcPeeringConnection" => "VpcPeeringConnection.VpcPeeringConnectionId",
         "ReplaceNetworkAclAssociation" | "ReplaceRouteTableAssociation" => "NewAssociationId",
         "RunInstances" => "Instances[0].InstanceId",

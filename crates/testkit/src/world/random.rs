@@ -6,10 +6,10 @@
 
 use enishi_fabric::{Cidr, IcmpMatch, TrafficMatch};
 use enishi_state::ec2::{
-    Address, InstanceId, InstanceState, InternetGateway, InternetGatewayId, NatGateway, NatGatewayId,
-    NetworkAcl, NetworkAclId, NetworkInterface, NetworkInterfaceId, PeeringState, RouteTable, RouteTableId,
-    RouteTarget, SecurityGroup, SecurityGroupId, SecurityGroupRule, Subnet, SubnetId, Vpc, VpcId,
-    VpcPeeringConnection,
+    Address, InstanceId, InstanceState, InternetGateway, InternetGatewayId, ManagedPrefixList, NatGateway,
+    NatGatewayId, NetworkAcl, NetworkAclId, NetworkInterface, NetworkInterfaceId, PeeringState, PrefixListId,
+    RouteTable, RouteTableId, RouteTarget, SecurityGroup, SecurityGroupId, SecurityGroupRule, Subnet,
+    SubnetId, Vpc, VpcId, VpcPeeringConnection,
 };
 use enishi_state::{ResourceId, World};
 
@@ -132,6 +132,11 @@ impl Growth<'_> {
         let used = self.r.pick_any(&subnets).and_then(|subnet| Some(subnet.route_table?.1));
         let tables = ids::<RouteTable, RouteTableId>(&self.w.world, vpc);
         let table = used.or_else(|| self.r.pick_any(&tables))?;
+        if self.r.chance(10) {
+            let (list, target) = (self.prefix_list(vpc), self.target(vpc)?);
+            self.w.prefix_list_route(&table, &list, target);
+            return Some(());
+        }
         let blocks: Vec<_> = self.w.world.get::<Vpc>(vpc)?.cidrs.iter().map(|block| block.cidr).collect();
         let destination = match self.r.below(6) {
             0 => self.r.pick(&blocks).to_string(),
@@ -229,8 +234,30 @@ impl Growth<'_> {
         }
     }
 
+    /// A prefix list, of which there are few, so that they are shared.
+    fn prefix_list(&mut self, vpc: &VpcId) -> PrefixListId {
+        let all: Vec<_> = self.w.world.all::<ManagedPrefixList>().map(|row| row.id.clone()).collect();
+        match self.r.pick_any(&all) {
+            Some(list) if all.len() >= 3 || self.r.chance(50) => list,
+            _ => {
+                let blocks = self.blocks(vpc);
+                self.w.prefix_list(&blocks.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// One to four blocks as rules have them.
+    fn blocks(&mut self, vpc: &VpcId) -> Vec<String> {
+        (0..self.r.between(1, 4)).map(|_| self.peer(vpc)).collect()
+    }
+
     fn group_rule(&mut self, vpc: &VpcId, group: &SecurityGroupId, way: Way) {
         let traffic = self.traffic();
+        if self.r.chance(10) {
+            let list = self.prefix_list(vpc);
+            self.w.prefix_list_rule(group, way, traffic, &list);
+            return;
+        }
         let groups = ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc);
         if self.r.chance(30)
             && let Some(peer) = self.r.pick_any(&groups)
@@ -362,7 +389,13 @@ impl Growth<'_> {
 
     fn change_filters(&mut self, vpc: &VpcId) -> Option<()> {
         let group = self.r.pick_any(&ids::<SecurityGroup, SecurityGroupId>(&self.w.world, vpc))?;
-        match self.r.below(5) {
+        match self.r.below(6) {
+            5 => {
+                let list = self.prefix_list(vpc);
+                let blocks = self.blocks(vpc);
+                let blocks: Vec<&str> = blocks.iter().map(String::as_str).collect();
+                self.w.modify_prefix_list(&list, &blocks);
+            }
             0 => self.group(vpc),
             1 => {
                 let way = self.r.pick(&[Way::In, Way::Out]);

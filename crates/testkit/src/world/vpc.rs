@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use enishi_fabric::{Cidr, TrafficMatch};
 use enishi_state::ec2::{
-    AclEntry, CidrAssociation, Instance, InstanceState, InternetGateway, InternetGatewayId, NatGateway,
-    NetworkAcl, NetworkAclId, NetworkInterface, PeeringSide, PeeringState, Route, RouteTable, RouteTableId,
+    AclEntry, CidrAssociation, Instance, InstanceState, InternetGateway, InternetGatewayId,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkAclId, NetworkInterface, PeeringSide, PeeringState,
+    PrefixListEntry, PrefixListId, PrefixListState, PrefixListVersion, Route, RouteTable, RouteTableId,
     RouteTarget, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, Subnet,
     SubnetId, Tenancy, Vpc, VpcId, VpcPeeringConnection, VpcPeeringConnectionId,
 };
@@ -258,6 +259,55 @@ impl WorldBuilder {
         self.put_rule(group, way, traffic, RulePeer::Group(peer.clone(), account))
     }
 
+    /// A managed prefix list.
+    pub fn prefix_list(&mut self, blocks: &[&str]) -> PrefixListId {
+        let id: PrefixListId = self.id("pl");
+        let row = ManagedPrefixList {
+            id: id.clone(),
+            scope: self.scope().clone(),
+            name: id.to_string(),
+            max_entries: 1000,
+            version: 1,
+            state: PrefixListState::Created,
+        };
+        let version = PrefixListVersion { list: id.clone(), version: 1, entries: entries(blocks) };
+        self.change(|tx| {
+            tx.put(version);
+            tx.put(row);
+        });
+        id
+    }
+
+    /// Gives a prefix list other entries, as a new version.
+    pub fn modify_prefix_list(&mut self, id: &PrefixListId, blocks: &[&str]) {
+        let next = self.world.get::<ManagedPrefixList>(id).expect("a prefix list").version + 1;
+        let version = PrefixListVersion { list: id.clone(), version: next, entries: entries(blocks) };
+        self.change(|tx| {
+            tx.put(version);
+            tx.modify::<ManagedPrefixList>(id, |row| row.version = next);
+        });
+    }
+
+    /// Adds a rule whose peer is a prefix list.
+    pub fn prefix_list_rule(
+        &mut self,
+        group: &SecurityGroupId,
+        way: Way,
+        traffic: TrafficMatch,
+        list: &PrefixListId,
+    ) -> SecurityGroupRuleId {
+        self.put_rule(group, way, traffic, RulePeer::PrefixList(list.clone()))
+    }
+
+    /// Adds or replaces the route of a prefix list.
+    pub fn prefix_list_route(&mut self, table: &RouteTableId, list: &PrefixListId, target: RouteTarget) {
+        self.change(|tx| {
+            assert!(tx.modify::<RouteTable>(table, |row| {
+                row.prefix_list_routes.insert(list.clone(), Route { target });
+            }));
+        });
+    }
+
     /// Adds a rule whose peer is a security group of a peered VPC.
     pub fn peered_reference(
         &mut self,
@@ -326,6 +376,7 @@ impl WorldBuilder {
             vpc: vpc.clone(),
             slot: (0..).find(|slot| !slots.contains(slot)).expect("a free slot"),
             routes: BTreeMap::new(),
+            prefix_list_routes: BTreeMap::new(),
         }
     }
 
@@ -358,4 +409,12 @@ impl WorldBuilder {
             description: None,
         }
     }
+}
+
+fn entries(blocks: &[&str]) -> Vec<PrefixListEntry> {
+    let mut entries: Vec<_> =
+        blocks.iter().map(|block| PrefixListEntry { cidr: cidr(block), description: None }).collect();
+    entries.sort();
+    entries.dedup();
+    entries
 }

@@ -10,18 +10,17 @@ use enishi_api::ec2::{
 };
 use enishi_fabric::Cidr;
 use enishi_state::ec2::{
-    Instance, InternetGateway, NatGateway, NetworkInterface, Route, RouteTable, RouteTarget, Subnet, Vpc,
+    Instance, InternetGateway, NatGateway, NetworkInterface, Route, RouteTable, RouteTarget, Vpc,
     VpcPeeringConnection,
 };
 use enishi_state::{Scope, Tx, World};
 use enishi_wire::Fault;
 
-use crate::ec2::{cidr, faults, ids};
+use super::destination::Destination;
+use crate::ec2::managed_prefix_list::weight_of_routes;
+use crate::ec2::{faults, ids};
 use crate::quota;
 use crate::registry::Registry;
-
-/// Reserved for AWS services: no route may lie in it.
-const SERVICES: Cidr = Cidr::literal([169, 254, 168, 0], 22);
 
 pub(super) fn register(on: &mut Registry) {
     on.write::<ops::CreateRoute>(create_route);
@@ -38,7 +37,11 @@ pub(super) fn all(world: &World, table: &RouteTable) -> Vec<ec2::Route> {
         },
     );
     let own = table.routes.iter().map(|(destination, route)| render(world, table, *destination, route));
-    local.chain(own).collect()
+    let lists = table.prefix_list_routes.iter().map(|(list, route)| ec2::Route {
+        destination_prefix_list_id: Some(list.to_string()),
+        ..led(world, table, route)
+    });
+    local.chain(own).chain(lists).collect()
 }
 
 fn local_blocks(world: &World, table: &RouteTable) -> Vec<Cidr> {
@@ -56,8 +59,19 @@ fn rendered(destination: Cidr, origin: &str, state: &str) -> ec2::Route {
 }
 
 fn render(world: &World, table: &RouteTable, destination: Cidr, route: &Route) -> ec2::Route {
+    let mut shown = led(world, table, route);
+    shown.destination_cidr_block = Some(destination.to_string());
+    shown
+}
+
+/// A route without its destination.
+fn led(world: &World, table: &RouteTable, route: &Route) -> ec2::Route {
     let state = enishi_plan::route_state(world, table, route).name();
-    let mut shown = rendered(destination, "CreateRoute", state);
+    let mut shown = ec2::Route {
+        origin: Some("CreateRoute".to_owned()),
+        state: Some(state.to_owned()),
+        ..Default::default()
+    };
     match &route.target {
         RouteTarget::Local => shown.gateway_id = Some("local".to_owned()),
         RouteTarget::InternetGateway(id) => shown.gateway_id = Some(id.to_string()),
@@ -84,12 +98,14 @@ fn render(world: &World, table: &RouteTable, destination: Cidr, route: &Route) -
 fn create_route(tx: &mut Tx<'_>, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
     let scope = &tx.caller().scope;
     let table = ids::find::<RouteTable>(tx.world(), scope, &input.route_table_id)?;
-    let destination = destination(
+    let destination = Destination::parse(
+        tx.world(),
+        scope,
         input.destination_cidr_block.as_deref(),
         input.destination_ipv6_cidr_block.as_deref(),
         input.destination_prefix_list_id.as_deref(),
     )?;
-    let target = Wanted {
+    let wanted = Wanted {
         gateway: input.gateway_id.as_deref(),
         nat_gateway: input.nat_gateway_id.as_deref(),
         network_interface: input.network_interface_id.as_deref(),
@@ -103,34 +119,39 @@ fn create_route(tx: &mut Tx<'_>, input: CreateRouteRequest) -> Result<CreateRout
             (input.local_gateway_id.as_deref(), "InvalidLocalGatewayID.NotFound"),
             (input.core_network_arn.as_deref(), "InvalidCoreNetworkArn.NotFound"),
         ],
-    }
-    .resolve(tx.world(), scope, table)?;
+    };
+    let target = wanted.resolve(tx.world(), scope, table)?;
     let local = local_blocks(tx.world(), table);
-    if local.contains(&destination) || table.routes.contains_key(&destination) {
+    if destination.is_in(table) || destination.is_local(&local) {
         return Err(faults::route_already_exists(destination));
     }
-    check_destination(tx.world(), table, &local, destination, &target)?;
-    if quota::ROUTES_PER_ROUTE_TABLE.reached(tx.world(), scope, table.routes.len()) {
+    destination.check(tx.world(), table, &local, &target)?;
+    let weight = match &destination {
+        Destination::Block(_) => 1,
+        Destination::List(list) => list.max_entries as usize,
+    };
+    let limit = quota::ROUTES_PER_ROUTE_TABLE.applied(tx.world(), scope);
+    if weight_of_routes(tx.world(), table) + weight > limit {
         return Err(faults::route_limit_exceeded());
     }
     let id = table.id.clone();
-    tx.modify::<RouteTable>(&id, |row| {
-        row.routes.insert(destination, Route { target });
-    });
+    tx.modify::<RouteTable>(&id, |row| destination.put(row, Route { target }));
     Ok(CreateRouteResult { r#return: Some(true) })
 }
 
 fn replace_route(tx: &mut Tx<'_>, input: ReplaceRouteRequest) -> Result<(), Fault> {
     let scope = &tx.caller().scope;
     let table = ids::find::<RouteTable>(tx.world(), scope, &input.route_table_id)?;
-    let destination = destination(
+    let destination = Destination::parse(
+        tx.world(),
+        scope,
         input.destination_cidr_block.as_deref(),
         input.destination_ipv6_cidr_block.as_deref(),
         input.destination_prefix_list_id.as_deref(),
     )?;
     let local = local_blocks(tx.world(), table);
-    let is_local = local.contains(&destination);
-    if !is_local && !table.routes.contains_key(&destination) {
+    let is_local = destination.is_local(&local);
+    if !is_local && !destination.is_in(table) {
         return Err(faults::no_route_to_replace(destination));
     }
     let id = table.id.clone();
@@ -142,12 +163,10 @@ fn replace_route(tx: &mut Tx<'_>, input: ReplaceRouteRequest) -> Result<(), Faul
                 "The destination is not that of a local route.",
             ));
         }
-        tx.modify::<RouteTable>(&id, |row| {
-            row.routes.remove(&destination);
-        });
+        tx.modify::<RouteTable>(&id, |row| destination.remove(row));
         return Ok(());
     }
-    let target = Wanted {
+    let wanted = Wanted {
         gateway: input.gateway_id.as_deref(),
         nat_gateway: input.nat_gateway_id.as_deref(),
         network_interface: input.network_interface_id.as_deref(),
@@ -161,75 +180,35 @@ fn replace_route(tx: &mut Tx<'_>, input: ReplaceRouteRequest) -> Result<(), Faul
             (input.local_gateway_id.as_deref(), "InvalidLocalGatewayID.NotFound"),
             (input.core_network_arn.as_deref(), "InvalidCoreNetworkArn.NotFound"),
         ],
-    }
-    .resolve(tx.world(), scope, table)?;
-    check_destination(tx.world(), table, &local, destination, &target)?;
-    tx.modify::<RouteTable>(&id, |row| {
-        row.routes.insert(destination, Route { target });
-    });
+    };
+    let target = wanted.resolve(tx.world(), scope, table)?;
+    destination.check(tx.world(), table, &local, &target)?;
+    tx.modify::<RouteTable>(&id, |row| destination.put(row, Route { target }));
     Ok(())
 }
 
 fn delete_route(tx: &mut Tx<'_>, input: DeleteRouteRequest) -> Result<(), Fault> {
-    let table = ids::find::<RouteTable>(tx.world(), &tx.caller().scope, &input.route_table_id)?;
-    let destination = destination(
+    let scope = &tx.caller().scope;
+    let table = ids::find::<RouteTable>(tx.world(), scope, &input.route_table_id)?;
+    let destination = Destination::parse(
+        tx.world(),
+        scope,
         input.destination_cidr_block.as_deref(),
         input.destination_ipv6_cidr_block.as_deref(),
         input.destination_prefix_list_id.as_deref(),
     )?;
-    if local_blocks(tx.world(), table).contains(&destination) {
+    if destination.is_local(&local_blocks(tx.world(), table)) {
         return Err(faults::invalid_parameter_value(format!(
             "cannot remove local route {destination} in route table {}",
             table.id
         )));
     }
-    if !table.routes.contains_key(&destination) {
+    if !destination.is_in(table) {
         return Err(faults::invalid_route_not_found(&table.id, destination));
     }
     let id = table.id.clone();
-    tx.modify::<RouteTable>(&id, |row| {
-        row.routes.remove(&destination);
-    });
+    tx.modify::<RouteTable>(&id, |row| destination.remove(row));
     Ok(())
-}
-
-fn destination(ipv4: Option<&str>, ipv6: Option<&str>, prefix_list: Option<&str>) -> Result<Cidr, Fault> {
-    match (ipv4, ipv6, prefix_list) {
-        (Some(block), None, None) => cidr::parse("destinationCidrBlock", block),
-        (None, Some(_), None) => Err(faults::ipv6_not_supported()),
-        (None, None, Some(id)) => Err(faults::invalid_prefix_list_id_not_found(id)),
-        (None, None, None) => Err(faults::missing_parameter("destinationCidrBlock")),
-        _ => Err(faults::invalid_parameter_combination("A route has exactly one destination.")),
-    }
-}
-
-/// What AWS says of destinations in the VPC, and of those that it keeps for itself.
-fn check_destination(
-    world: &World,
-    table: &RouteTable,
-    local: &[Cidr],
-    destination: Cidr,
-    target: &RouteTarget,
-) -> Result<(), Fault> {
-    if SERVICES.covers(destination) {
-        let why = format!("It lies in {SERVICES}, which is reserved for AWS services.");
-        return Err(faults::invalid_value("destinationCidrBlock", destination, &why));
-    }
-    if !local.iter().any(|block| block.covers(destination)) {
-        return Ok(());
-    }
-    if matches!(target, RouteTarget::InternetGateway(_)) {
-        return Err(faults::route_inside_vpc(destination));
-    }
-    let is_subnet = world.by::<Subnet>("vpc", table.vpc.as_str()).any(|subnet| subnet.cidr == destination);
-    match is_subnet || local.contains(&destination) {
-        true => Ok(()),
-        false => Err(faults::invalid_value(
-            "destinationCidrBlock",
-            destination,
-            "A route more specific than the local route must have the CIDR block of a subnet as its destination.",
-        )),
-    }
 }
 
 /// The targets that a request names.

@@ -58,7 +58,7 @@ impl Shown {
     /// What responses say of the group that a rule of the group `own` refers to.
     pub(super) fn of(world: &World, own: &SecurityGroupId, peer: &RulePeer) -> Option<Self> {
         match peer {
-            RulePeer::Cidr(_) => None,
+            RulePeer::Cidr(_) | RulePeer::PrefixList(_) => None,
             RulePeer::Group(group, account) => Some(Shown {
                 user: Some(account.to_string()),
                 group: Some(group.to_string()),
@@ -67,7 +67,7 @@ impl Shown {
             RulePeer::PeeredGroup { group, account, vpc, .. } => {
                 let peering = peering(world, own, peer);
                 Some(Shown {
-                    user: peering.map(|_| account.to_string()),
+                    user: peering.and(world.get(group)).map(|_: &SecurityGroup| account.to_string()),
                     group: Some(group.to_string()),
                     vpc: Some(vpc.to_string()),
                     peering: peering.map(|row| row.id.to_string()),
@@ -98,6 +98,22 @@ impl Shown {
             vpc_peering_connection_id: self.peering,
         }
     }
+}
+
+/// A rule's reference that is stale, as `DescribeStaleSecurityGroups` answers it: of a group that is still there more is said.
+/// [Work with stale security group rules](https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html#vpc-peering-stale-groups)
+pub(super) fn stale(world: &World, rule: &SecurityGroupRule) -> Option<UserIdGroupPair> {
+    let pair = Shown::of(world, &rule.group, &rule.peer)?.pair(rule.description.clone());
+    let RulePeer::PeeredGroup { group, account, peering, .. } = &rule.peer else { return None };
+    Some(match world.get::<SecurityGroup>(group) {
+        Some(group) => UserIdGroupPair {
+            user_id: Some(account.to_string()),
+            group_name: Some(group.name.clone()),
+            vpc_peering_connection_id: Some(peering.to_string()),
+            ..pair
+        },
+        None => pair,
+    })
 }
 
 /// The active connection over which a rule of the group `own` refers to a group of another VPC.

@@ -3,14 +3,14 @@
 
 use std::fmt;
 
-use enishi_api::ec2::{IpPermission, IpRange, UserIdGroupPair};
+use enishi_api::ec2::{self, IpPermission, IpRange, UserIdGroupPair};
 use enishi_fabric::{Cidr, Protocol, TrafficMatch};
-use enishi_state::ec2::{RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule};
+use enishi_state::ec2::{ManagedPrefixList, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule};
 use enishi_state::{Scope, World};
 use enishi_wire::Fault;
 
 use super::peer::{self, Shown};
-use crate::ec2::{cidr, faults, protocol};
+use crate::ec2::{cidr, faults, ids, protocol};
 
 /// A rule that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.peer {
             RulePeer::Cidr(cidr) => write!(f, "peer: {cidr}, ")?,
+            RulePeer::PrefixList(list) => write!(f, "peer: {list}, ")?,
             RulePeer::Group(group, _) | RulePeer::PeeredGroup { group, .. } => write!(f, "peer: {group}, ")?,
         }
         let icmp = |value: Option<u8>| value.map_or_else(|| "ALL".to_owned(), |value| value.to_string());
@@ -70,12 +71,13 @@ pub(super) fn parse(
         if is_ipv6(&permission) {
             return Err(faults::ipv6_not_supported());
         }
-        if let Some(list) = permission.prefix_list_ids.unwrap_or_default().into_iter().next() {
-            return Err(faults::invalid_prefix_list_id_not_found(
-                list.prefix_list_id.as_deref().unwrap_or_default(),
-            ));
-        }
         let before = wanted.len();
+        for list in permission.prefix_list_ids.unwrap_or_default() {
+            let id =
+                list.prefix_list_id.as_deref().ok_or_else(|| faults::missing_parameter("prefixListId"))?;
+            let peer = prefix_list(world, scope, id)?;
+            wanted.push(Wanted { traffic, peer, description: description(list.description)? });
+        }
         for range in permission.ip_ranges.unwrap_or_default() {
             let block = range.cidr_ip.as_deref().ok_or_else(|| faults::missing_parameter("cidrIp"))?;
             let peer = RulePeer::Cidr(parse_cidr(block)?);
@@ -139,6 +141,13 @@ pub(super) fn description(text: Option<String>) -> Result<Option<String>, Fault>
              set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
         )),
     }
+}
+
+/// The prefix list of a rule. What is no list's id does not exist, whatever it looks like.
+pub(super) fn prefix_list(world: &World, scope: &Scope, id: &str) -> Result<RulePeer, Fault> {
+    let found = ids::find::<ManagedPrefixList>(world, scope, id);
+    let found = found.map_err(|_| faults::invalid_prefix_list_id_not_found(id))?;
+    Ok(RulePeer::PrefixList(found.id.clone()))
 }
 
 /// The group of a pair, by id, or by name in the group's own VPC.
@@ -232,6 +241,10 @@ fn add_peer(
             .ip_ranges
             .get_or_insert_default()
             .push(IpRange { description, cidr_ip: Some(cidr.to_string()) }),
+        (RulePeer::PrefixList(list), _) => {
+            let list = ec2::PrefixListId { description, prefix_list_id: Some(list.to_string()) };
+            permission.prefix_list_ids.get_or_insert_default().push(list);
+        }
         (RulePeer::Group(..) | RulePeer::PeeredGroup { .. }, group) => permission
             .user_id_group_pairs
             .get_or_insert_default()

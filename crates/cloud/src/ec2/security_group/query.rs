@@ -8,8 +8,8 @@ use enishi_api::ec2::{
     DescribeSecurityGroupReferencesRequest, DescribeSecurityGroupReferencesResult,
     DescribeSecurityGroupVpcAssociationsRequest, DescribeSecurityGroupVpcAssociationsResult,
     DescribeStaleSecurityGroupsRequest, DescribeStaleSecurityGroupsResult, GetSecurityGroupsForVpcRequest,
-    GetSecurityGroupsForVpcResult, IpPermission, SecurityGroupForVpc, SecurityGroupReference,
-    StaleIpPermission, StaleSecurityGroup, ops,
+    GetSecurityGroupsForVpcResult, SecurityGroupForVpc, SecurityGroupReference, StaleIpPermission,
+    StaleSecurityGroup, ops,
 };
 use enishi_state::Read;
 use enishi_state::ec2::{SecurityGroup, SecurityGroupRule, Vpc};
@@ -19,7 +19,7 @@ use super::peer::{self, is_stale};
 use super::{permission, rules_of};
 use crate::ec2::filter::{self, Field, Filters, field};
 use crate::ec2::page::{self, Page};
-use crate::ec2::{faults, ids, tag};
+use crate::ec2::{faults, ids, protocol, tag};
 use crate::registry::Registry;
 
 const FILTERS: &[Field<SecurityGroup>] = &[
@@ -98,15 +98,21 @@ fn describe_stale_security_groups(
 
 fn stale_permissions(read: &Read<'_>, group: &SecurityGroup, egress: bool) -> Vec<StaleIpPermission> {
     let rules = rules_of(read.world, &group.id).filter(|rule| rule.egress == egress);
-    let stale = rules.filter(|rule| is_stale(read.world, rule));
-    let shape = |permission: IpPermission| StaleIpPermission {
-        from_port: permission.from_port,
-        ip_protocol: permission.ip_protocol,
-        to_port: permission.to_port,
-        user_id_group_pairs: permission.user_id_group_pairs,
-        ..Default::default()
+    let stale: Vec<&SecurityGroupRule> = rules.filter(|rule| is_stale(read.world, rule)).collect();
+    let of_traffic = stale.chunk_by(|a, b| a.traffic == b.traffic);
+    let shape = |rules: &[&SecurityGroupRule]| {
+        let ports = rules.first().and_then(|rule| permission::port_fields(rule.traffic));
+        StaleIpPermission {
+            from_port: ports.map(|(from, _)| from),
+            ip_protocol: rules.first().map(|rule| protocol::name(rule.traffic.protocol())),
+            to_port: ports.map(|(_, to)| to),
+            user_id_group_pairs: Some(
+                rules.iter().filter_map(|rule| peer::stale(read.world, rule)).collect(),
+            ),
+            ..Default::default()
+        }
     };
-    permission::merged(read.world, stale).into_iter().map(shape).collect()
+    of_traffic.map(shape).collect()
 }
 
 fn get_security_groups_for_vpc(

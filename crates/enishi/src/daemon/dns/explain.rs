@@ -340,7 +340,8 @@ fn reason(decision: &Decision) -> String {
             format!("{domain} is the VPC's own: its names are those of its network interfaces")
         }
         Decision::Own { domain: None, .. } => {
-            "the public name of a resource of the VPC, which has the private address inside".to_owned()
+            "the name of a resource of the VPC, or of a peered one, which has the private address inside"
+                .to_owned()
         }
         Decision::Nothing { domain, .. } => format!("{domain} is the VPC's own, and has no such name"),
         Decision::Forward { rule, domain, endpoint, targets } => {

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use enishi_state::ec2::{
-    Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, NatGateway, NetworkAcl,
-    NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcPeeringConnection,
+    Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, ManagedPrefixList, NatGateway,
+    NetworkAcl, NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    VpcPeeringConnection,
 };
 use enishi_state::{Holds, ResourceId, Row, World};
 use http::StatusCode;
@@ -27,7 +28,7 @@ where
     Kind { name, list: list::<R>, find: find::<R> }
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 16] = [
     kind::<Vpc>("vpcs"),
     kind::<Subnet>("subnets"),
     kind::<RouteTable>("route-tables"),
@@ -37,6 +38,7 @@ const KINDS: [Kind; 14] = [
     kind::<SecurityGroup>("security-groups"),
     kind::<SecurityGroupRule>("security-group-rules"),
     kind::<NetworkAcl>("network-acls"),
+    kind::<ManagedPrefixList>("prefix-lists"),
     kind::<Address>("addresses"),
     kind::<NetworkInterface>("network-interfaces"),
     kind::<Instance>("instances"),

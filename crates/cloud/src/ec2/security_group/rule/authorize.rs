@@ -12,6 +12,7 @@ use enishi_wire::Fault;
 use super::describe::render;
 use crate::ec2::faults;
 use crate::ec2::ids::{self, Resource};
+use crate::ec2::managed_prefix_list::weight_of_rules;
 use crate::ec2::security_group::permission::{self, Wanted};
 use crate::ec2::security_group::{find_named, insert_rule, rules_of};
 use crate::ec2::tag::NewTags;
@@ -133,7 +134,8 @@ fn check(tx: &Tx<'_>, group: &SecurityGroupId, egress: bool, wanted: &[Wanted]) 
         return Err(faults::invalid_permission_duplicate(duplicate));
     }
     let limit = quota::RULES_PER_SECURITY_GROUP.applied(tx.world(), &tx.caller().scope);
-    match existing.len() + wanted.len() > limit {
+    let peers = existing.iter().map(|rule| &rule.peer).chain(wanted.iter().map(|one| &one.peer));
+    match weight_of_rules(tx.world(), peers) > limit {
         true => Err(faults::rules_per_security_group_limit_exceeded()),
         false => Ok(()),
     }

@@ -40,7 +40,7 @@ pub(super) fn render(world: &World, row: &SecurityGroupRule) -> ec2::SecurityGro
     let (from, to) = ports(row.traffic);
     let cidr = match &row.peer {
         RulePeer::Cidr(cidr) => Some(cidr.to_string()),
-        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
+        RulePeer::PrefixList(_) | RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     };
     ec2::SecurityGroupRule {
         security_group_rule_id: Some(row.id.to_string()),
@@ -52,7 +52,7 @@ pub(super) fn render(world: &World, row: &SecurityGroupRule) -> ec2::SecurityGro
         to_port: Some(to),
         cidr_ipv4: cidr,
         cidr_ipv6: None,
-        prefix_list_id: None,
+        prefix_list_id: row.peer.prefix_list().map(ToString::to_string),
         referenced_group_info: Shown::of(world, &row.group, &row.peer).map(Shown::reference),
         description: row.description.clone(),
         tags: tag::of(world, row.id.as_str()),

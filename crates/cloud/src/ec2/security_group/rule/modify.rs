@@ -58,7 +58,7 @@ fn replace(
     let peer = match (&new.cidr_ipv4, &new.cidr_ipv6, &new.prefix_list_id, &new.referenced_group_id) {
         (Some(block), None, None, None) => RulePeer::Cidr(permission::parse_cidr(block)?),
         (None, Some(_), None, None) => return Err(faults::ipv6_not_supported()),
-        (None, None, Some(list), None) => return Err(faults::invalid_prefix_list_id_not_found(list)),
+        (None, None, Some(list), None) => permission::prefix_list(tx.world(), &tx.caller().scope, list)?,
         (None, None, None, Some(peer)) => peer::referenced(tx.world(), &tx.caller().scope, group, peer)?,
         (None, None, None, None) => return Err(faults::missing_source()),
         _ => {

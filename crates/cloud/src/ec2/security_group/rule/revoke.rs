@@ -160,7 +160,7 @@ fn render(rule: &SecurityGroupRule) -> RevokedSecurityGroupRule {
     let (from, to) = ports(rule.traffic);
     let cidr = match &rule.peer {
         RulePeer::Cidr(cidr) => Some(cidr.to_string()),
-        RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
+        RulePeer::PrefixList(_) | RulePeer::Group(..) | RulePeer::PeeredGroup { .. } => None,
     };
     RevokedSecurityGroupRule {
         security_group_rule_id: Some(rule.id.to_string()),
@@ -171,7 +171,7 @@ fn render(rule: &SecurityGroupRule) -> RevokedSecurityGroupRule {
         to_port: Some(to),
         cidr_ipv4: cidr,
         cidr_ipv6: None,
-        prefix_list_id: None,
+        prefix_list_id: rule.peer.prefix_list().map(ToString::to_string),
         referenced_group_id: rule.peer.group().map(ToString::to_string),
         description: rule.description.clone(),
     }
