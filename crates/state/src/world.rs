@@ -132,6 +132,10 @@ world! {
     network_acls: ec2::NetworkAcl,
     /// Elastic IPs.
     addresses: ec2::Address,
+    /// Paths of Reachability Analyzer.
+    network_insights_paths: ec2::NetworkInsightsPath,
+    /// Analyses of Reachability Analyzer.
+    network_insights_analyses: ec2::NetworkInsightsAnalysis,
     /// Managed prefix lists.
     managed_prefix_lists: ec2::ManagedPrefixList,
     /// Versions of managed prefix lists.

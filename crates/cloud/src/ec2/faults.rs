@@ -35,6 +35,10 @@ not_found! {
     invalid_subnet_id_not_found: "InvalidSubnetID.NotFound", "subnet ID";
     invalid_route_table_id_not_found: "InvalidRouteTableID.NotFound", "routeTable ID";
     invalid_internet_gateway_id_not_found: "InvalidInternetGatewayID.NotFound", "internetGateway ID";
+    invalid_network_insights_path_id_not_found:
+        "InvalidNetworkInsightsPathId.NotFound", "network insights path ID";
+    invalid_network_insights_analysis_id_not_found:
+        "InvalidNetworkInsightsAnalysisId.NotFound", "network insights analysis ID";
     invalid_prefix_list_id_not_found: "InvalidPrefixListID.NotFound", "prefix list ID";
     invalid_vpc_peering_connection_id_not_found:
         "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID";
@@ -105,6 +109,7 @@ malformed! {
     invalid_security_group_rule_id_malformed: "InvalidSecurityGroupRuleId.Malformed", "sgr";
     invalid_instance_id_malformed: "InvalidInstanceID.Malformed", "i";
     invalid_amiid_malformed: "InvalidAMIID.Malformed", "ami";
+    invalid_network_insights_analysis_id_malformed: "InvalidNetworkInsightsAnalysisId.Malformed", "nia";
     invalid_prefix_list_id_malformed: "InvalidPrefixListId.Malformed", "pl";
     invalid_vpc_peering_connection_id_malformed: "InvalidVpcPeeringConnectionId.Malformed", "pcx";
     invalid_volume_id_malformed: "InvalidVolumeID.Malformed", "vol";
@@ -447,6 +452,23 @@ pub(crate) fn vpc_peering_connection_already_exists(id: impl Display) -> Fault {
     )
 }
 
+/// `MissingParameter`: a path without a destination.
+pub(crate) fn missing_insights_destination() -> Fault {
+    Fault::new(
+        "MissingParameter",
+        "The request must include either the Destination parameter or the FilterAtSource.DestinationAddress parameter. \
+         Add the required parameter and retry the request.",
+    )
+}
+
+/// `AnalysisExistsForNetworkInsightsPath`
+pub(crate) fn analysis_exists_for_network_insights_path(id: impl Display) -> Fault {
+    Fault::new(
+        "AnalysisExistsForNetworkInsightsPath",
+        format!("The network insights path '{id}' has analyses. Delete them first."),
+    )
+}
+
 /// `PrefixListVersionMismatch`
 pub(crate) fn prefix_list_version_mismatch() -> Fault {
     Fault::new("PrefixListVersionMismatch", "The prefix list has the incorrect version number.")
@@ -507,6 +529,10 @@ limit_exceeded! {
         "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
     address_limit_exceeded: "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     prefix_list_limit_exceeded: "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    network_insights_path_limit_exceeded:
+        "NetworkInsightsPath.LimitExceeded", "The maximum number of network insights paths has been reached.";
+    network_insights_analysis_limit_exceeded:
+        "NetworkInsightsAnalysis.LimitExceeded", "The maximum number of network insights analyses has been reached.";
     pending_vpc_peering_connection_limit_exceeded:
         "PendingVpcPeeringConnectionLimitExceeded", "Vpc peering connection request limit exceeded.";
     active_vpc_peering_connection_per_vpc_limit_exceeded:

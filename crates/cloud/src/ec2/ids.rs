@@ -4,8 +4,8 @@
 
 use enishi_state::ec2::{
     Address, DhcpOptions, Image, Instance, InternetGateway, KeyPair, ManagedPrefixList, NatGateway,
-    NetworkAcl, NetworkInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
-    SubnetCidrReservation, Volume, Vpc, VpcPeeringConnection,
+    NetworkAcl, NetworkInsightsAnalysis, NetworkInsightsPath, NetworkInterface, RouteTable, SecurityGroup,
+    SecurityGroupRule, Subnet, SubnetCidrReservation, Volume, Vpc, VpcPeeringConnection,
 };
 use enishi_state::{Holds, Read, ResourceId, Row, Scope, World};
 use enishi_wire::Fault;
@@ -80,6 +80,9 @@ resources! {
     Instance, "i", "instance", invalid_instance_id_not_found, invalid_instance_id_malformed;
     Volume, "vol", "volume", invalid_volume_not_found, invalid_volume_id_malformed;
     KeyPair, "key", "key-pair", invalid_key_pair_id_not_found;
+    NetworkInsightsPath, "nip", "network-insights-path", invalid_network_insights_path_id_not_found;
+    NetworkInsightsAnalysis, "nia", "network-insights-analysis",
+        invalid_network_insights_analysis_id_not_found, invalid_network_insights_analysis_id_malformed;
     ManagedPrefixList, "pl", "prefix-list",
         invalid_prefix_list_id_not_found, invalid_prefix_list_id_malformed;
     Image, "ami", "image", invalid_amiid_not_found, invalid_amiid_malformed;

@@ -19,6 +19,7 @@ mod key_pair;
 mod managed_prefix_list;
 mod nat_gateway;
 mod network_acl;
+mod network_insights;
 mod network_interface;
 mod page;
 mod protocol;
@@ -53,6 +54,7 @@ pub(crate) fn register(on: &mut Registry) {
     managed_prefix_list::register(on);
     nat_gateway::register(on);
     network_acl::register(on);
+    network_insights::register(on);
     network_interface::register(on);
     region::register(on);
     route_table::register(on);

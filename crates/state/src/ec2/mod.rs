@@ -11,6 +11,7 @@ mod key_pair;
 mod managed_prefix_list;
 mod nat_gateway;
 mod network_acl;
+mod network_insights;
 mod network_interface;
 mod route_table;
 mod security_group;
@@ -35,6 +36,10 @@ pub use managed_prefix_list::{
 };
 pub use nat_gateway::{Connectivity, NatGateway, NatGatewayAddress, NatGatewayId, NatGatewayState};
 pub use network_acl::{AclAssociationId, AclEntry, NetworkAcl, NetworkAclId};
+pub use network_insights::{
+    NetworkInsightsAnalysis, NetworkInsightsAnalysisId, NetworkInsightsPath, NetworkInsightsPathId,
+    PathExplanation, PathHeader, PathHop, PathRule,
+};
 pub use network_interface::{
     Attachment, AttachmentId, InterfaceKind, NetworkInterface, NetworkInterfaceId, PrivateAddress,
 };
