@@ -143,10 +143,14 @@ step "The database's public host name"
 resolve() { "$ENISHI" exec "$1" -- dig +short +time=2 +tries=2 "$2" A; }
 is "$data_name for the web tier" "$data_public" "$(resolve "$web" "$data_name")"
 want blocked "web -> data by that name" "$web" "$data_name" 5432
+data_private=$(field "$data" PrivateDnsName)
+is "$data_private for the web tier" "" "$(resolve "$web" "$data_private")"
 aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id "$pcx" \
   --accepter-peering-connection-options AllowDnsResolutionFromRemoteVpc=true >/dev/null
 is "$data_name once the peering resolves it" "$data_ip" "$(resolve "$web" "$data_name")"
 want reach   "web -> data by that name" "$web" "$data_name" 5432 "$web_ip"
+is "$data_private as well" "$data_ip" "$(resolve "$web" "$data_private")"
+is "the name of $data_ip" "$data_private." "$("$ENISHI" exec "$web" -- dig +short +time=2 +tries=2 -x "$data_ip")"
 is "$data_name for the office, which is not its peer" "$data_public" "$(resolve "$office" "$data_name")"
 
 step "VPCs whose blocks overlap cannot be peered"

@@ -71,14 +71,14 @@ fn table(world: &World, vpc: &Vpc, row: &RouteTable) -> program::RouteTable {
     };
     let local = vpc.cidrs.iter().map(|block| route(block.cidr, program::RouteTarget::Local));
     let stored = row.routes.iter().map(|(to, stored)| route(*to, resolve(world, &vpc.id, &stored.target)));
-    let listed = row.prefix_list_routes.iter().flat_map(|(list, stored)| {
+    let listed = row.prefix_list_routes.iter().rev().flat_map(|(list, stored)| {
         let target = resolve(world, &vpc.id, &stored.target);
         let newest = PrefixListVersion::newest(world, list);
         let entries = newest.into_iter().flat_map(|version| &version.entries);
         let outside = |entry: &&PrefixListEntry| !vpc.cidrs.iter().any(|block| block.cidr.covers(entry.cidr));
         entries.filter(outside).map(move |entry| route(entry.cidr, target.clone()))
     });
-    // In this order, so that a stored route replaces the local one, and both come before those of prefix lists.
+    // In this order, so that a stored route replaces the local one, and both those of prefix lists, of which the first counts.
     let routes = listed.chain(local).chain(stored).collect();
     program::RouteTable { origin: Origin::resource(row.id.as_str()), routes }
 }

@@ -154,6 +154,11 @@ fn modify_managed_prefix_list(
             "You cannot modify the entries and the maximum entries for the prefix list in the same request.",
         ));
     }
+    if input.add_entries.len().max(input.remove_entries.len()) > entry::PER_REQUEST {
+        return Err(faults::invalid_parameter_value(
+            "Request cannot contain more than 100 entry additions or removals",
+        ));
+    }
     if changes_entries && input.current_version.is_none() {
         return Err(faults::missing_parameter("currentVersion"));
     }
@@ -260,7 +265,15 @@ fn get_managed_prefix_list_entries(
     read: &Read<'_>,
     input: GetManagedPrefixListEntriesRequest,
 ) -> Result<GetManagedPrefixListEntriesResult, Fault> {
-    let row = ids::find::<ManagedPrefixList>(read.world, &read.caller.scope, &input.prefix_list_id)?;
+    let found = ids::find::<ManagedPrefixList>(read.world, &read.caller.scope, &input.prefix_list_id);
+    // This operation has words of its own for it.
+    let row = found.map_err(|fault| match fault.code() {
+        "InvalidPrefixListID.NotFound" => Fault::new(
+            "InvalidPrefixListID.NotFound",
+            format!("The prefix list ({}) does not exist.", input.prefix_list_id),
+        ),
+        _ => fault,
+    })?;
     let page = Page::parse(input.max_results, input.next_token.as_deref(), 1..=100)?;
     let version = at(read.world, row, input.target_version.unwrap_or(row.version))?;
     let key = |entry: &&PrefixListEntry| {

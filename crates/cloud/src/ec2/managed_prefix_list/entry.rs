@@ -11,7 +11,7 @@ use enishi_wire::Fault;
 use crate::ec2::faults;
 
 /// Entries of one request at most.
-const PER_REQUEST: usize = 100;
+pub(super) const PER_REQUEST: usize = 100;
 const DESCRIPTION_LENGTH: usize = 255;
 
 /// What becomes of entries; in ascending order. An entry that is added again may get another description.
