@@ -133,10 +133,32 @@ class Network:
         self.outer, self.shared = self.allocate()
         self.nat = EC2.create_nat_gateway(SubnetId=self.web.subnet, AllocationId=self.outer)["NatGateway"]["NatGatewayId"]
         EC2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[self.nat], WaiterConfig=QUICK)
-        self.paths = {}
-        for source, destination in ("web app", "app web", "web igw", "app igw", "igw web", "igw app", "web data", "data app"):
-            pass
+        self.web.route("0.0.0.0/0", GatewayId=self.igw)
+        self.app.route("0.0.0.0/0", NatGatewayId=self.nat)
+        self.associate()
+        # Who asks, and at what address whom a path ends at is found.
+        web, app, data = ((host.id, host.id, host.address) for host in (self.web, self.app, self.data))
+        into = [(self.igw, "internet"), (self.igw, "internet", self.public), (self.igw, "internet", OUTSIDE)]
+        self.pairs = {
+            "web app": (web, app), "app web": (app, web), "web data": (web, data), "data app": (data, app),
+            "web igw": (web, into[2]), "app igw": (app, into[2]),
+            "igw web": (into[0], (self.web.id, "", self.public)), "igw app": (into[0], app),
+        }  # fmt: skip
+        self.paths = {name: create(a[0], b[0])["NetworkInsightsPathId"] for name, (a, b) in self.pairs.items()}
 
     def allocate(self):
         made = EC2.allocate_address(Domain="vpc")
         return made["AllocationId"], made["PublicIp"]
+
+    def associate(self):
+        self.association = EC2.associate_address(AllocationId=self.elastic, InstanceId=self.web.id)["AssociationId"]
+
+    def blocked(self, **wanted):
+        """Which pairs are blocked, and by what: packets have to agree."""
+        def one(name):
+            (source, destination), found = self.pairs[name], analyse(self.paths[name])
+            seen = asks(source[1], destination[2])
+            return name, bool(seen), found["NetworkPathFound"], " ".join(codes(found)), seen
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            rows = list(pool.map(one, self.pairs))
+        for row in rows: print(row, "" if row[1] == row[2] else "DISAGREE")
