@@ -157,7 +157,11 @@ fn touched(before: &World, after: &World, delta: &Delta) -> BTreeMap<VpcId, bool
         vpcs.extend([row.vpc.clone()]);
         vpcs.extend(peers(world, &row.vpc));
     });
-    touched.rows::<NatGateway>(|_, row, vpcs| vpcs.extend([row.vpc.clone()]));
+    // It may be all that is up in its VPC: then the links to peered ones come and go with it.
+    touched.rows::<NatGateway>(|world, row, vpcs| {
+        vpcs.extend([row.vpc.clone()]);
+        vpcs.extend(peers(world, &row.vpc));
+    });
     touched.rows::<InternetGateway>(|_, row, vpcs| vpcs.extend(row.vpc.clone()));
     touched.rows::<ManagedPrefixList>(|world, row, vpcs| {
         let tables = world.by::<RouteTable>("prefix_list", row.id.as_str());

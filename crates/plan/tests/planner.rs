@@ -6,7 +6,10 @@ use enishi_fabric::dns::{self, Content, Name, Rdata, RecordType, Routing, VpcRes
 use enishi_fabric::program::Role;
 use enishi_fabric::{NamespaceName, Program};
 use enishi_plan::{Planner, plan};
-use enishi_state::ec2::{Address, NetworkInterface, Subnet, Vpc};
+use enishi_state::ec2::{
+    Address, Instance, InstanceState, InternetGateway, NatGateway, NatGatewayState, NetworkInterface,
+    PeeringState, Subnet, Vpc,
+};
 use enishi_state::route53::{HostedZone, HostedZoneId, RecordSet, RecordSetKey, VpcAssociation};
 use enishi_state::{Holds, Row, World};
 use enishi_testkit::Random;
@@ -145,6 +148,68 @@ fn updating_is_compiling_for_resolvers_too() {
 }
 
 /// The resolver of the only VPC of a program.
+/// Peered VPCs depend on each other: on what is up, on addresses and names, on who is in which group.
+#[test]
+fn updating_is_compiling_for_peered_vpcs_too() {
+    for seed in 0..10 {
+        let mut random = Random::new(seed);
+        let mut w = WorldBuilder::new();
+        let vpcs = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].map(|block| w.vpc(block));
+        let nets = [0, 1, 2].map(|n| w.subnet(&vpcs[n], &format!("10.{n}.1.0/24")));
+        let groups = [0, 1, 2].map(|n| w.group(&vpcs[n]));
+        let peerings = [(0, 1), (1, 2), (2, 0)].map(|(a, b)| w.peering(&vpcs[a], &vpcs[b]));
+        for (n, peering) in peerings.iter().enumerate() {
+            let (own, other) = (&groups[n], &groups[(n + 1) % 3]);
+            w.peered_reference(own, Way::In, tcp(80, 80), other, peering);
+            w.peered_reference(other, Way::Out, tcp(80, 80), own, peering);
+        }
+        let instances = [0, 1, 2].map(|n| w.instance(&nets[n], &[&groups[n]]));
+        let nat = w.private_nat_gateway(&nets[2]);
+        let gateway = w.internet_gateway(&vpcs[1]);
+        w.elastic_ip(&instances[1]);
+        let mut planner = Planner::new(w.world());
+        w.take_steps();
+        for _ in 0..60 {
+            let n = random.below(3);
+            match random.below(8) {
+                0 => modify::<Vpc>(&mut w, &vpcs[n], |row| row.dns_hostnames = !row.dns_hostnames),
+                1 => modify::<Vpc>(&mut w, &vpcs[n], |row| row.dns_support = !row.dns_support),
+                2 => w.modify_peering(&peerings[n], |row| {
+                    row.accepter.allow_dns_resolution = !row.accepter.allow_dns_resolution;
+                }),
+                3 => w.modify_peering(&peerings[n], |row| {
+                    row.state = if row.is_active() { PeeringState::Expired } else { PeeringState::Active };
+                }),
+                4 => {
+                    let is_up = w.world().get::<Instance>(&instances[n]).is_some_and(|row| row.state.is_up());
+                    let state = if is_up { InstanceState::Stopped } else { InstanceState::Running };
+                    w.set_state(&instances[n], state);
+                }
+                5 => modify::<NatGateway>(&mut w, &nat, |row| {
+                    row.state = match row.is_live() {
+                        true => NatGatewayState::Deleting { generation: 1 },
+                        false => NatGatewayState::Available,
+                    };
+                }),
+                6 => {
+                    let interface = w.interface_of(&instances[n], 0);
+                    w.secondary_address(&interface);
+                }
+                _ => {
+                    let attached = w.world().get::<InternetGateway>(&gateway).and_then(|row| row.vpc.clone());
+                    let vpc = if attached.is_some() { None } else { Some(&vpcs[1]) };
+                    w.attach_gateway(&gateway, vpc);
+                }
+            }
+            for step in w.take_steps() {
+                let new = planner.update(&step.before, &step.after, &step.delta);
+                assert!(new == plan(&step.after), "seed {seed}: generation {}", step.after.generation);
+                assert_eq!(dangling(&new), Vec::<String>::new(), "seed {seed}");
+            }
+        }
+    }
+}
+
 fn resolver(program: &Program) -> Option<Arc<VpcResolver>> {
     let mut routers = program.namespaces.values().filter_map(|namespace| match &namespace.role {
         Role::Router(router) => Some(router.resolver.clone()),
