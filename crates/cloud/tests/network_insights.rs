@@ -223,6 +223,24 @@ fn a_path_of_an_internet_gateway() {
     // Any port will do where none is said.
     let any = CreateNetworkInsightsPathRequest { destination_port: None, ..path(&gateway, &web, 0) };
     assert_eq!(analyse_new(&mut lab, any).network_path_found, Some(true));
+    // A group that admits one office only: without a source address, its own is tried.
+    let office =
+        CreateNetworkInsightsPathRequest { source_ip: text("203.0.113.7"), ..path(&gateway, &web, 8443) };
+    assert_eq!(codes(&analyse_new(&mut lab, office.clone())), ["ENI_SG_RULES_MISMATCH"]);
+    lab.h.ok::<ops::AuthorizeSecurityGroupIngress>(ec2::AuthorizeSecurityGroupIngressRequest {
+        group_id: text(&group),
+        ip_protocol: text("tcp"),
+        from_port: Some(8443),
+        to_port: Some(8443),
+        cidr_ip: text("203.0.113.0/24"),
+        ..Default::default()
+    });
+    for input in [office, path(&gateway, &web, 8443)] {
+        assert_eq!(analyse_new(&mut lab, input).network_path_found, Some(true));
+    }
+    let private =
+        CreateNetworkInsightsPathRequest { source_ip: text("10.9.9.9"), ..path(&gateway, &web, 443) };
+    assert_eq!(codes(&analyse_new(&mut lab, private)), ["IGW_EXPECTS_PUBLIC_ADDRESS"]);
     // A component that the path has to lead through.
     let arn = |id: &str| format!("arn:aws:ec2:us-east-1:123456789012:security-group/{id}");
     assert_eq!(analyse(&mut lab, &into, &[&arn(&group)]).network_path_found, Some(true));
@@ -243,6 +261,7 @@ fn ends_that_are_down_or_apart() {
     let found = analyse(&mut lab, &path_id, &[]);
     assert_eq!(codes(&found), ["BAD_STATE"]);
     assert_eq!(found.explanations.unwrap()[0].component.as_ref().unwrap().id, text(&app));
+    lab.h.code::<ops::CreateNetworkInsightsPath>(path(&web, &web, 80), "InvalidParameterValue");
     let mut other = path(&web, "i-0123456789abcdef0", 80);
     lab.h.code::<ops::CreateNetworkInsightsPath>(other.clone(), "NetworkInsightsDestination.NotFound");
     other.destination = None;
@@ -314,7 +333,7 @@ fn a_path_through_a_nat_gateway_and_one_through_a_peering() {
     lab.subnet = lab.add_subnet("10.1.0.0/24", "us-east-1a");
     let peer = lab.running();
     let apart = analyse_new(&mut lab, path(&peer, &app, 8080));
-    assert_eq!(codes(&apart), ["NO_ROUTE_TO_DESTINATION"]);
+    assert_eq!(codes(&apart), ["DISCONNECTED_VPCS"]);
     let pcx = lab.h.ok::<ops::CreateVpcPeeringConnection>(ec2::CreateVpcPeeringConnectionRequest {
         vpc_id: other.clone(),
         peer_vpc_id: text(&first),
@@ -337,7 +356,7 @@ fn a_path_through_a_nat_gateway_and_one_through_a_peering() {
     lab.h.ok::<ops::CreateRoute>(route(&main.route_table_id.unwrap(), "10.0.0.0/16"));
     // The receiver's group admits nobody; the answer would go to the NAT gateway, and from there to the internet.
     let half = analyse_new(&mut lab, path(&peer, &app, 8080));
-    assert_eq!(codes(&half), ["ENI_SG_RULES_MISMATCH", "NO_POSSIBLE_DESTINATION"]);
+    assert_eq!(codes(&half), ["ENI_SG_RULES_MISMATCH", "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS"]);
     lab.h.ok::<ops::CreateRoute>(route(&table, "10.1.0.0/16"));
     lab.vpc = first.clone();
     let group = group(&mut lab);

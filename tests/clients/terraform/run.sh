@@ -49,6 +49,8 @@ left() {
   ec2 describe-addresses --query 'Addresses[].AllocationId'
   ec2 describe-key-pairs --query 'KeyPairs[].KeyPairId'
   ec2 describe-managed-prefix-lists --query 'PrefixLists[].PrefixListId'
+  ec2 describe-network-insights-analyses --query 'NetworkInsightsAnalyses[].NetworkInsightsAnalysisId'
+  ec2 describe-network-insights-paths --query 'NetworkInsightsPaths[].NetworkInsightsPathId'
   route53() { aws --endpoint-url "$ENISHI_ENDPOINT" --region us-east-1 route53 "$@" --output text; }
   route53 list-hosted-zones --query 'HostedZones[].Id'
   route53 list-health-checks --query 'HealthChecks[].Id'

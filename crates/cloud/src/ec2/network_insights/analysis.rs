@@ -7,9 +7,9 @@ use enishi_api::ec2::{
     StartNetworkInsightsAnalysisRequest, StartNetworkInsightsAnalysisResult, ops,
 };
 use enishi_state::ec2::{
-    NetworkInsightsAnalysis, NetworkInsightsAnalysisId, NetworkInsightsPath, PathExplanation,
+    NetworkInsightsAnalysis, NetworkInsightsAnalysisId, NetworkInsightsPath, PathExplanation, PathHop,
 };
-use enishi_state::{Read, Tx};
+use enishi_state::{Read, Tx, World};
 use enishi_wire::Fault;
 
 use super::{render, search};
@@ -66,7 +66,7 @@ fn start_network_insights_analysis(
         };
         let found = search::search(tx.world(), &path);
         (row.forward, row.back, row.explanations) = (found.forward, found.back, found.explanations);
-        require(&mut row);
+        require(tx.world(), &mut row);
         let id = row.id.to_string();
         tx.put(row);
         tags.attach(tx, NetworkInsightsAnalysis::KIND, &id);
@@ -80,9 +80,11 @@ fn start_network_insights_analysis(
 }
 
 /// "There is no path that traverses the specified component."
-fn require(row: &mut NetworkInsightsAnalysis) {
-    let through = |arn: &String| row.forward.iter().any(|hop| arn.ends_with(&format!("/{}", hop.component)));
-    let missed = row.filter_in.iter().find(|arn| !through(arn));
+fn require(world: &World, row: &mut NetworkInsightsAnalysis) {
+    let arn =
+        |hop: &PathHop| render::component(world, &row.scope, &hop.component).and_then(|found| found.arn);
+    let way: Vec<String> = row.forward.iter().filter_map(arn).collect();
+    let missed = row.filter_in.iter().find(|arn| !way.contains(arn));
     let Some(missed) = missed.filter(|_| row.explanations.is_empty()) else { return };
     let component = missed.rsplit_once('/').map_or(missed.as_str(), |(_, id)| id).to_owned();
     row.explanations.push(PathExplanation {

@@ -18,6 +18,14 @@ pub(super) fn of<'a>(code: &str, components: impl IntoIterator<Item = &'a str>) 
     }
 }
 
+/// The same, as what keeps a search from beginning.
+pub(super) fn obstacle<'a>(
+    code: &str,
+    components: impl IntoIterator<Item = &'a str>,
+) -> Box<PathExplanation> {
+    Box::new(of(code, components))
+}
+
 /// Why a packet ended where it did.
 pub(super) fn explain(
     world: &World,
@@ -70,8 +78,13 @@ pub(super) fn explain(
         Disposition::NoListener => of("ELBV2_LISTENERS_MISMATCH", [origin]),
         Disposition::NoTarget => of("ELBV2_LISTENER_REQUIRES_TG_ACCEPT", [origin]),
         Disposition::Unreachable => {
-            let address = Some(hop.packet.destination);
-            PathExplanation { address, ..of("NO_POSSIBLE_DESTINATION", [vpc]) }
+            let outside = hop.stage == Stage::Internet;
+            let code = match outside && hop.packet.destination.is_private() {
+                true => "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS",
+                false => "NO_POSSIBLE_DESTINATION",
+            };
+            let vpc = Some(vpc).filter(|_| !outside);
+            PathExplanation { address: Some(hop.packet.destination), ..of(code, vpc) }
         }
         _ => of("NO_PATH", ends),
     }
@@ -101,12 +114,16 @@ fn subnet_of<'w>(world: &'w World, eni: &str) -> &'w str {
     row.map(|row| row.subnet.as_str()).unwrap_or_default()
 }
 
-/// The subnet at whose border an ACL denied: that of the packet's source or destination.
+/// The subnet at whose border an ACL denied: that of the packet's source or destination; else, where that is outside, one that has the
+/// ACL.
 fn acl_subnet<'w>(world: &'w World, hop: &Hop) -> &'w str {
     let inside = match hop.stage {
         Stage::AclOut => hop.packet.source,
         _ => hop.packet.destination,
     };
-    let mut subnets = world.by::<Subnet>("vpc", hop.namespace.as_str());
-    subnets.find(|subnet| subnet.cidr.contains(inside)).map(|subnet| subnet.id.as_str()).unwrap_or_default()
+    let acl = hop.origin.as_ref().map(|origin| &*origin.resource).unwrap_or_default();
+    let subnets = || world.by::<Subnet>("vpc", hop.namespace.as_str());
+    let holding = subnets().find(|subnet| subnet.cidr.contains(inside));
+    let subnet = holding.or_else(|| subnets().find(|subnet| subnet.network_acl.1.as_str() == acl));
+    subnet.map(|subnet| subnet.id.as_str()).unwrap_or_default()
 }

@@ -9,8 +9,8 @@ use enishi_api::ec2::{
     DescribeNetworkInsightsPathsResult, ops,
 };
 use enishi_state::ec2::{
-    Instance, InternetGateway, NetworkInsightsAnalysis, NetworkInsightsPath, NetworkInsightsPathId,
-    NetworkInterface,
+    Instance, InterfaceKind, InternetGateway, NetworkInsightsAnalysis, NetworkInsightsPath,
+    NetworkInsightsPathId, NetworkInterface,
 };
 use enishi_state::{Read, Scope, Tx, World};
 use enishi_wire::Fault;
@@ -67,6 +67,11 @@ fn create_network_insights_path(
             created: tx.now(),
             scope,
         };
+        if row.source == row.destination {
+            return Err(faults::invalid_parameter_value(
+                "The source and the destination cannot be the same.",
+            ));
+        }
         let id = row.id.to_string();
         tx.put(row);
         tags.attach(tx, NetworkInsightsPath::KIND, &id);
@@ -88,7 +93,7 @@ impl NoEnd {
         match self {
             NoEnd::Missing(id) => Fault::new(code, format!("The {what} '{id}' does not exist")),
             NoEnd::Unsupported => faults::not_supported(
-                "Another end of a path than an instance, a network interface or an internet gateway",
+                "Another end of a path than an instance, an interface of one or an internet gateway",
             ),
         }
     }
@@ -97,9 +102,16 @@ impl NoEnd {
 /// The id of an end, which is given by id or by ARN, and exists.
 fn end(world: &World, scope: &Scope, given: &str) -> Result<String, NoEnd> {
     let id = given.rsplit_once('/').map_or(given, |(_, id)| id);
+    let own = format!("arn:aws:ec2:{}:{}:", scope.region, scope.account);
+    if given.starts_with("arn:") && !given.starts_with(&own) {
+        return Err(NoEnd::Missing(given.to_owned()));
+    }
     let exists = match id.rsplit_once('-').map_or("", |(prefix, _)| prefix) {
         "i" => ids::find::<Instance>(world, scope, id).is_ok(),
-        "eni" => ids::find::<NetworkInterface>(world, scope, id).is_ok(),
+        "eni" => match ids::find::<NetworkInterface>(world, scope, id) {
+            Ok(row) if row.kind != InterfaceKind::Interface => return Err(NoEnd::Unsupported),
+            found => found.is_ok(),
+        },
         "igw" => ids::find::<InternetGateway>(world, scope, id).is_ok(),
         _ => return Err(NoEnd::Unsupported),
     };

@@ -80,7 +80,7 @@ pub(super) fn analysis(world: &World, row: &NetworkInsightsAnalysis) -> ec2::Net
 }
 
 /// A component by its id; its name is the tag `Name`.
-fn component(world: &World, scope: &Scope, id: &str) -> Option<AnalysisComponent> {
+pub(super) fn component(world: &World, scope: &Scope, id: &str) -> Option<AnalysisComponent> {
     let kind = match id.rsplit_once('-').map_or("", |(prefix, _)| prefix) {
         "i" => "instance",
         "eni" => "network-interface",
@@ -208,33 +208,27 @@ fn explanation(world: &World, scope: &Scope, found: &PathExplanation) -> Explana
     let of = |prefix: &'static str| found.components.iter().filter(move |id| id.starts_with(prefix));
     let first = |prefix: &'static str| of(prefix).next().and_then(|id| component(world, scope, id));
     let groups: Vec<AnalysisComponent> = of("sg-").filter_map(|id| component(world, scope, id)).collect();
-    let is_about_ends = matches!(
-        found.code.as_str(),
-        "BAD_STATE"
-            | "UNASSOCIATED_COMPONENT"
-            | "NO_SOURCE_OR_DESTINATION"
-            | "NO_PATH"
-            | "DISCONNECTED_VPCS"
-            | "COMPONENT_FILTER_RESTRICTION"
-    );
     let whole = |index: usize| found.components.get(index).and_then(|id| component(world, scope, id));
+    if is_about_ends(&found.code) {
+        return Explanation {
+            component: whole(0),
+            destination: whole(1),
+            explanation_code: Some(found.code.clone()),
+            ..Default::default()
+        };
+    }
     let rule = found.rule.as_ref();
     let is_missing_route = found.code == "NO_ROUTE_TO_DESTINATION";
     Explanation {
         acl: first("acl-"),
         acl_rule: rule.and_then(acl_rule),
         address: found.address.map(|address| address.to_string()),
-        component: if is_about_ends { whole(0) } else { None },
-        destination: match is_missing_route {
-            true => whole(2),
-            false if is_about_ends => whole(1),
-            false => None,
-        },
+        destination: if is_missing_route { whole(2) } else { None },
         direction: found.egress.map(direction),
         explanation_code: Some(found.code.clone()),
-        internet_gateway: first("igw-").filter(|_| !is_about_ends && !is_missing_route),
+        internet_gateway: first("igw-").filter(|_| !is_missing_route),
         nat_gateway: first("nat-"),
-        network_interface: first("eni-").filter(|_| !is_about_ends && !is_missing_route),
+        network_interface: first("eni-").filter(|_| !is_missing_route),
         route_table: first("rtb-"),
         route_table_route: rule.and_then(route),
         security_groups: (!groups.is_empty()).then_some(groups),
@@ -244,4 +238,18 @@ fn explanation(world: &World, scope: &Scope, found: &PathExplanation) -> Explana
         vpc_peering_connection: first("pcx-"),
         ..Default::default()
     }
+}
+
+/// Whether an explanation is about the path's ends, or about a component that it should lead through.
+fn is_about_ends(code: &str) -> bool {
+    [
+        "BAD_STATE",
+        "COMPONENT_FILTER_RESTRICTION",
+        "DISCONNECTED_VPCS",
+        "IGW_EXPECTS_PUBLIC_ADDRESS",
+        "NO_PATH",
+        "NO_SOURCE_OR_DESTINATION",
+        "UNASSOCIATED_COMPONENT",
+    ]
+    .contains(&code)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use enishi_fabric::program::{AclRule, Gate, Role, Router};
+use enishi_fabric::program::{AclRule, Eni, Gate, GroupRule, Peer, Role, Router};
 use enishi_fabric::{
     Cidr, Disposition, Flow, NamespaceName, Network, Packet, Program, Stage, Trace, TrafficMatch, Transport,
 };
@@ -21,8 +21,8 @@ use super::hop::hops;
 const SOURCE_PORT: u16 = 49_152;
 /// The simulated internet's own address: what a path from or to an internet gateway comes from or goes to unless another is said.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
-/// Ports that are tried for a path of any port, at most.
-const PORTS: usize = 64;
+/// Packets that are tried for one path, at most.
+const ATTEMPTS: usize = 256;
 /// What is taken out of one packet's way, at most.
 const OBSTACLES: usize = 16;
 
@@ -47,62 +47,100 @@ enum End<'w> {
     Gateway(&'w InternetGateway),
 }
 
-/// Looks for a way.
+/// Looks for a way, between any interfaces of its ends.
 pub(super) fn search(world: &World, path: &NetworkInsightsPath) -> Found {
-    look(world, path).unwrap_or_else(Found::nothing)
+    let (sources, destinations) = match (ends(world, &path.source), ends(world, &path.destination)) {
+        (Ok(sources), Ok(destinations)) => (sources, destinations),
+        (Err(why), _) | (_, Err(why)) => return Found::nothing(*why),
+    };
+    let program = enishi_plan::plan(world);
+    let mut first = None;
+    for source in sources {
+        for destination in &destinations {
+            let found = look(world, path, &program, source, *destination);
+            let found = found.unwrap_or_else(|why| Found::nothing(*why));
+            if found.explanations.is_empty() {
+                return found;
+            }
+            first.get_or_insert(found);
+        }
+    }
+    let nothing =
+        || Found::nothing(explain::of("NO_PATH", [path.source.as_str(), path.destination.as_str()]));
+    first.unwrap_or_else(nothing)
 }
 
-fn look(world: &World, path: &NetworkInsightsPath) -> Result<Found, PathExplanation> {
-    let (source, destination) = (end(world, &path.source)?, end(world, &path.destination)?);
+fn look(
+    world: &World,
+    path: &NetworkInsightsPath,
+    program: &Program,
+    source: End<'_>,
+    destination: End<'_>,
+) -> Result<Found, Box<PathExplanation>> {
     let packet = packet(world, path, source, destination)?;
-    let program = enishi_plan::plan(world);
     let from = match source {
-        End::Interface(interface) => owner(&program, interface)?,
+        End::Interface(interface) => owner(program, interface)?,
         End::Gateway(_) => NamespaceName::internet(),
     };
     if let End::Interface(interface) = destination {
-        owner(&program, interface)?;
+        owner(program, interface)?;
     }
     let mut first = None;
-    for port in ports(&program, path) {
-        let flow = Flow { from: from.clone(), packet: with_port(packet, path.is_tcp, port) };
-        let found = attempt(world, path, destination, &program, &flow);
+    for packet in packets(program, path, source, destination, packet) {
+        let flow = Flow { from: from.clone(), packet };
+        let found = attempt(world, path, destination, program, &flow);
         if found.explanations.is_empty() {
             return Ok(found);
         }
         first.get_or_insert(found);
     }
-    first.ok_or_else(|| explain::of("NO_PATH", [path.source.as_str(), path.destination.as_str()]))
+    let components = [path.source.as_str(), path.destination.as_str()];
+    match (source, destination) {
+        // A route that leads to what was between them says more.
+        (End::Interface(from), End::Interface(to))
+            if !connected(world, from, to) && !is_bad_route(first.as_ref()) =>
+        {
+            Err(explain::obstacle("DISCONNECTED_VPCS", components))
+        }
+        _ => first.ok_or_else(|| explain::obstacle("NO_PATH", components)),
+    }
 }
 
-/// An end that is there, and up.
-fn end<'w>(world: &'w World, id: &str) -> Result<End<'w>, PathExplanation> {
+fn is_bad_route(found: Option<&Found>) -> bool {
+    let explanations = found.into_iter().flat_map(|found| &found.explanations);
+    explanations.last().is_some_and(|last| last.code == "BAD_STATE_ROUTE")
+}
+
+/// An end that is there, and up: an instance's network interfaces, the primary first.
+fn ends<'w>(world: &'w World, id: &str) -> Result<Vec<End<'w>>, Box<PathExplanation>> {
     if let Ok(gateway) = InternetGatewayId::parse(id) {
         let row = world.get::<InternetGateway>(&gateway);
-        let row = row.ok_or_else(|| explain::of("NO_SOURCE_OR_DESTINATION", [id]))?;
+        let row = row.ok_or_else(|| explain::obstacle("NO_SOURCE_OR_DESTINATION", [id]))?;
         return match row.vpc {
-            Some(_) => Ok(End::Gateway(row)),
-            None => Err(explain::of("UNASSOCIATED_COMPONENT", [id])),
+            Some(_) => Ok(vec![End::Gateway(row)]),
+            None => Err(explain::obstacle("UNASSOCIATED_COMPONENT", [id])),
         };
     }
     if let Ok(interface) = NetworkInterfaceId::parse(id) {
         let row = world.get::<NetworkInterface>(&interface);
-        return row.map(End::Interface).ok_or_else(|| explain::of("NO_SOURCE_OR_DESTINATION", [id]));
+        return row
+            .map(|row| vec![End::Interface(row)])
+            .ok_or_else(|| explain::obstacle("NO_SOURCE_OR_DESTINATION", [id]));
     }
     let instance = InstanceId::parse(id).ok().and_then(|id| world.get::<Instance>(&id));
-    let instance = instance.ok_or_else(|| explain::of("NO_SOURCE_OR_DESTINATION", [id]))?;
-    if !instance.state.is_up() {
-        return Err(explain::of("BAD_STATE", [id]));
+    let instance = instance.ok_or_else(|| explain::obstacle("NO_SOURCE_OR_DESTINATION", [id]))?;
+    let index = |row: &&NetworkInterface| row.attachment.as_ref().map(|attachment| attachment.device_index);
+    let mut attached: Vec<&NetworkInterface> = world.by::<NetworkInterface>("instance", id).collect();
+    attached.sort_by_key(index);
+    match (attached.is_empty(), instance.state.is_up()) {
+        (true, _) => Err(explain::obstacle("UNASSOCIATED_COMPONENT", [id])),
+        (false, false) => Err(explain::obstacle("BAD_STATE", [id])),
+        (false, true) => Ok(attached.into_iter().map(End::Interface).collect()),
     }
-    let mut attached = world.by::<NetworkInterface>("instance", id);
-    let is_first = |row: &&NetworkInterface| {
-        row.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0)
-    };
-    attached.find(is_first).map(End::Interface).ok_or_else(|| explain::of("UNASSOCIATED_COMPONENT", [id]))
 }
 
 /// Whose network interface it is, if it is part of the network.
-fn owner(program: &Program, interface: &NetworkInterface) -> Result<NamespaceName, PathExplanation> {
+fn owner(program: &Program, interface: &NetworkInterface) -> Result<NamespaceName, Box<PathExplanation>> {
     let router = program.namespaces.get(&NamespaceName::new(interface.vpc.as_str()));
     let enis = match router.map(|namespace| &namespace.role) {
         Some(Role::Router(router)) => Some(&router.enis),
@@ -112,7 +150,7 @@ fn owner(program: &Program, interface: &NetworkInterface) -> Result<NamespaceNam
     let found = enis.find(|eni| *eni.origin.resource == *interface.id.as_str());
     found
         .map(|eni| eni.owner.clone())
-        .ok_or_else(|| explain::of("UNASSOCIATED_COMPONENT", [interface.id.as_str()]))
+        .ok_or_else(|| explain::obstacle("UNASSOCIATED_COMPONENT", [interface.id.as_str()]))
 }
 
 /// What the source sends; its ports do not matter yet.
@@ -121,7 +159,7 @@ fn packet(
     path: &NetworkInsightsPath,
     source: End<'_>,
     destination: End<'_>,
-) -> Result<Packet, PathExplanation> {
+) -> Result<Packet, Box<PathExplanation>> {
     let from = match source {
         End::Interface(interface) => interface.primary_ip(),
         End::Gateway(_) => OUTSIDE,
@@ -131,17 +169,24 @@ fn packet(
         (End::Gateway(gateway), End::Interface(to)) if gateway.vpc.as_ref() == Some(&to.vpc) => {
             let missing = || {
                 let components = [gateway.id.as_str(), to.vpc.as_str(), to.id.as_str()];
-                explain::of("IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS", components)
+                explain::obstacle("IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS", components)
             };
             public_ip(world, to).ok_or_else(missing)?
         }
         (End::Interface(from), End::Gateway(gateway)) if gateway.vpc.as_ref() == Some(&from.vpc) => OUTSIDE,
         _ => {
             let components = [path.source.as_str(), path.destination.as_str()];
-            return Err(explain::of("DISCONNECTED_VPCS", components));
+            return Err(explain::obstacle("DISCONNECTED_VPCS", components));
         }
     };
     let (from, to) = (path.source_ip.unwrap_or(from), path.destination_ip.unwrap_or(to));
+    let is_outside = |end| matches!(end, End::Gateway(_));
+    if is_outside(source) && (from.is_private() || to.is_private())
+        || is_outside(destination) && to.is_private()
+    {
+        let code = "IGW_EXPECTS_PUBLIC_ADDRESS";
+        return Err(explain::obstacle(code, [path.source.as_str(), path.destination.as_str()]));
+    }
     Ok(Packet { source: from, destination: to, transport: Transport::Tcp(SOURCE_PORT, 0) })
 }
 
@@ -153,6 +198,42 @@ fn public_ip(world: &World, interface: &NetworkInterface) -> Option<Ipv4Addr> {
     elastic.find(own).map(|row| row.public_ip).or(interface.auto_public_ip)
 }
 
+/// Whether two interfaces are in one VPC or in peered ones.
+fn connected(world: &World, from: &NetworkInterface, to: &NetworkInterface) -> bool {
+    from.vpc == to.vpc || enishi_plan::peering_of_pair(world, &from.vpc, &to.vpc).is_some()
+}
+
+/// What is tried: every port that is meant; and where anybody outside is meant, addresses that rules name.
+fn packets(
+    program: &Program,
+    path: &NetworkInsightsPath,
+    source: End<'_>,
+    destination: End<'_>,
+    packet: Packet,
+) -> Vec<Packet> {
+    let routers = program.namespaces.values().filter_map(|namespace| match &namespace.role {
+        Role::Router(router) => Some(router),
+        _ => None,
+    });
+    let routers: Vec<&Router> = routers.collect();
+    let ports = match path.destination_port {
+        Some(port) => vec![port],
+        None => ports(&routers),
+    };
+    let outside = match (source, destination) {
+        (End::Gateway(_), _) if path.source_ip.is_none() => outsiders(&routers),
+        (_, End::Gateway(_)) if path.destination_ip.is_none() => outsiders(&routers),
+        _ => Vec::new(),
+    };
+    let with_outsider = |address| match source {
+        End::Gateway(_) => Packet { source: address, ..packet },
+        End::Interface(_) => Packet { destination: address, ..packet },
+    };
+    let all = std::iter::once(packet).chain(outside.into_iter().map(with_outsider));
+    let all = all.flat_map(|packet| ports.iter().map(move |port| with_port(packet, path.is_tcp, *port)));
+    all.take(ATTEMPTS).collect()
+}
+
 fn with_port(packet: Packet, is_tcp: bool, port: u16) -> Packet {
     let transport = match is_tcp {
         true => Transport::Tcp(SOURCE_PORT, port),
@@ -161,27 +242,33 @@ fn with_port(packet: Packet, is_tcp: bool, port: u16) -> Packet {
     Packet { transport, ..packet }
 }
 
-/// The port of a path; or, where any will do, those at which some rule of the network begins.
-fn ports(program: &Program, path: &NetworkInsightsPath) -> Vec<u16> {
-    if let Some(port) = path.destination_port {
-        return vec![port];
-    }
-    let routers = program.namespaces.values().filter_map(|namespace| match &namespace.role {
-        Role::Router(router) => Some(router),
-        _ => None,
+/// The ports at which some rule of the network begins, or has ended.
+fn ports(routers: &[&Router]) -> Vec<u16> {
+    let acls = routers.iter().flat_map(|router| router.acls.values());
+    let acls = acls.flat_map(|acl| acl.inbound.iter().chain(&acl.outbound)).map(|rule| rule.traffic);
+    let edges = acls.chain(group_rules(routers).map(|rule| rule.traffic)).flat_map(|traffic| match traffic {
+        TrafficMatch::Tcp(ports) | TrafficMatch::Udp(ports) => {
+            vec![ports.from(), ports.to().saturating_add(1)]
+        }
+        _ => Vec::new(),
     });
-    let of_router = |router: &Router| -> Vec<u16> {
-        let acls = router.acls.values().flat_map(|acl| acl.inbound.iter().chain(&acl.outbound));
-        let groups = router.groups.values().flat_map(|group| group.ingress.iter().chain(&group.egress));
-        let traffic = acls.map(|rule| rule.traffic).chain(groups.map(|rule| rule.traffic));
-        let from = traffic.filter_map(|traffic| match traffic {
-            TrafficMatch::Tcp(ports) | TrafficMatch::Udp(ports) => Some(ports.from()),
-            _ => None,
-        });
-        from.collect()
-    };
-    let ports: BTreeSet<u16> = routers.flat_map(of_router).filter(|port| *port > 0).collect();
-    [443, 80, 22].into_iter().chain(ports).take(PORTS).collect()
+    let ports: BTreeSet<u16> = edges.filter(|port| *port > 0).collect();
+    [443, 80, 22].into_iter().chain(ports).collect()
+}
+
+/// Public addresses that rules of groups name: the first of each block.
+fn outsiders(routers: &[&Router]) -> Vec<Ipv4Addr> {
+    let named = group_rules(routers).filter_map(|rule| match rule.peer {
+        Peer::Cidr(block) if block != Cidr::EVERYWHERE => Some(block.network()),
+        Peer::Cidr(_) | Peer::Group(_) => None,
+    });
+    let public: BTreeSet<Ipv4Addr> = named.filter(|address| !address.is_private()).collect();
+    public.into_iter().collect()
+}
+
+fn group_rules<'p>(routers: &'p [&Router]) -> impl Iterator<Item = &'p GroupRule> {
+    let groups = routers.iter().flat_map(|router| router.groups.values());
+    groups.flat_map(|group| group.ingress.iter().chain(&group.egress))
 }
 
 /// Sends a packet; takes away what denies it or its answer, one after the other, and says what that was.
@@ -243,8 +330,7 @@ fn lift(program: &mut Program, blocked: &Trace) -> bool {
     let Role::Router(router) = &mut Arc::make_mut(namespace).role else { return false };
     match blocked.disposition {
         Disposition::DeniedBySecurityGroup => {
-            let denying =
-                |eni: &&mut enishi_fabric::program::Eni| hop.eni.as_ref() == Some(&eni.origin.resource);
+            let denying = |eni: &&mut Eni| hop.eni.as_ref() == Some(&eni.origin.resource);
             let eni = router.enis.values_mut().find(denying);
             eni.map(|eni| eni.gate = Gate::Open).is_some()
         }
