@@ -72,8 +72,12 @@ def endpoints(resolver, ec2, subnets, group):
     tags = resolver.list_tags_for_resource(ResourceArn=inbound["Arn"])["Tags"]
     assert tags == [{"Key": "way", "Value": "INBOUND"}], tags
 
+    # The endpoints' own addresses were chosen at random.
+    taken = ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [subnets[0]]}])["NetworkInterfaces"]
+    taken = {interface["PrivateIpAddress"] for interface in taken}
+    free = next(ip for ip in (f"10.0.1.{n}" for n in range(53, 60)) if ip not in taken)
     resolver.associate_resolver_endpoint_ip_address(
-        ResolverEndpointId=inbound["Id"], IpAddress={"SubnetId": subnets[0], "Ip": "10.0.1.53"}
+        ResolverEndpointId=inbound["Id"], IpAddress={"SubnetId": subnets[0], "Ip": free}
     )
     addresses = resolver.get_paginator("list_resolver_endpoint_ip_addresses")
     look = lambda: {  # noqa: E731
@@ -81,7 +85,7 @@ def endpoints(resolver, ec2, subnets, group):
         for page in addresses.paginate(ResolverEndpointId=inbound["Id"])
         for address in page["IpAddresses"]
     }
-    until("the new address", lambda: look().get("10.0.1.53"), "ATTACHED")
+    until("the new address", lambda: look().get(free), "ATTACHED")
     interfaces = ec2.describe_network_interfaces(
         Filters=[{"Name": "description", "Values": [f"Route 53 Resolver: {inbound['Id']}:*"]}]
     )["NetworkInterfaces"]

@@ -302,6 +302,9 @@ fn attempt(
             break;
         }
     }
+    if explanations.is_empty() {
+        explanations.push(explain::of("NO_PATH", [path.source.as_str(), path.destination.as_str()]));
+    }
     Found { explanations, ..Found::default() }
 }
 
