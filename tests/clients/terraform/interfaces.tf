@@ -15,6 +15,13 @@ resource "aws_subnet" "main" {
   map_public_ip_on_launch = var.changed
 }
 
+# For interfaces whose addresses are chosen at random: those must not be the ones that others name.
+resource "aws_subnet" "random" {
+  vpc_id            = aws_vpc.main.id
+  cidr_block        = "10.0.1.0/24"
+  availability_zone = aws_subnet.main.availability_zone
+}
+
 resource "aws_security_group" "each" {
   count  = 2
   name   = "group-${count.index}"
@@ -37,7 +44,7 @@ resource "aws_network_interface" "second" {
 }
 
 resource "aws_network_interface" "counted" {
-  subnet_id         = aws_subnet.main.id
+  subnet_id         = aws_subnet.random.id
   private_ips_count = var.changed ? 1 : 2
   attachment {
     instance     = aws_instance.second.id
@@ -76,7 +83,7 @@ resource "aws_network_interface_sg_attachment" "more" {
 }
 
 resource "aws_network_interface" "bare" {
-  subnet_id = aws_subnet.main.id
+  subnet_id = aws_subnet.random.id
 }
 
 resource "aws_eip" "instance" {
