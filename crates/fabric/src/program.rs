@@ -284,7 +284,8 @@ pub struct SecurityGroup {
     /// What may go out.
     pub egress: Vec<GroupRule>,
     /// The private addresses of its members and the router interface each is behind: for a group of a peered VPC, the
-    /// peering's. Traffic through a middlebox or from a public address is not from a member. Empty unless another group's rule refers to this group.
+    /// peering's. Traffic through a middlebox or from a public address is not from a member. Empty unless another group's rule
+    /// refers to this group.
     pub members: BTreeSet<(InterfaceName, Ipv4Addr)>,
 }
 

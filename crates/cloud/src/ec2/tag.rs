@@ -39,14 +39,16 @@ pub(super) fn register(on: &mut Registry) {
 
 /// The tags of a resource as responses show them; empty where it has none.
 pub(crate) fn of(world: &World, resource: &str) -> Option<Vec<ec2::Tag>> {
-    let tag = |tag: &Tag| ec2::Tag { key: Some(tag.key.clone()), value: Some(tag.value.clone()) };
-    Some(world.tags_of(resource).map(tag).collect())
+    Some(world.tags_of(resource).map(shape).collect())
 }
 
 /// The tags that one side of a shared resource gave it.
 pub(crate) fn of_side(world: &World, resource: &str, scope: &Scope) -> Option<Vec<ec2::Tag>> {
-    let own = world.tags_of(resource).filter(|tag| tag.scope == *scope);
-    Some(own.map(|tag| ec2::Tag { key: Some(tag.key.clone()), value: Some(tag.value.clone()) }).collect())
+    Some(world.tags_of(resource).filter(|tag| tag.scope == *scope).map(shape).collect())
+}
+
+fn shape(tag: &Tag) -> ec2::Tag {
+    ec2::Tag { key: Some(tag.key.clone()), value: Some(tag.value.clone()) }
 }
 
 /// The tags of a resource whose responses leave the set out where it has none.

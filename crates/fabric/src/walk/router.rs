@@ -90,19 +90,11 @@ fn source_check(
     router: &Router,
     from: Port<'_>,
 ) -> Result<(), Disposition> {
-    let Packet { source, destination, .. } = journey.packet;
+    let source = journey.packet.source;
     let (origin, checked, owns) = match from {
         Port::Eni(_, eni) => (&eni.origin, eni.source_dest_check, eni.addresses.contains(&source)),
         Port::Internet(port) => (&port.origin, false, false),
-        Port::Peering(_, port) => {
-            let is_peer = port.cidrs.iter().any(|cidr| cidr.contains(source));
-            let hop = Hop::new(Stage::PeeringIn, &namespace.name, journey.packet).by(&port.origin);
-            if !is_peer || router.services.contains(&destination) {
-                return Err(journey.end(hop.denied(), Disposition::NotPeered));
-            }
-            journey.record(hop);
-            return Ok(());
-        }
+        Port::Peering(_, port) => return peering_in(journey, namespace, router, port),
     };
     let hop = Hop::new(Stage::SourceCheck, &namespace.name, journey.packet).at(origin);
     if checked && !owns || router.services.contains(&source) {
@@ -111,6 +103,23 @@ fn source_check(
     if checked {
         journey.record(hop);
     }
+    Ok(())
+}
+
+/// What a peered VPC sends comes from one of its addresses, none of which is this router's.
+fn peering_in(
+    journey: &mut Journey<'_>,
+    namespace: &NamespaceProgram,
+    router: &Router,
+    port: &PeeringPort,
+) -> Result<(), Disposition> {
+    let Packet { source, destination, .. } = journey.packet;
+    let is_peer = port.cidrs.iter().any(|cidr| cidr.contains(source));
+    let hop = Hop::new(Stage::PeeringIn, &namespace.name, journey.packet).by(&port.origin);
+    if !is_peer || router.services.contains(&destination) {
+        return Err(journey.end(hop.denied(), Disposition::NotPeered));
+    }
+    journey.record(hop);
     Ok(())
 }
 

@@ -34,8 +34,8 @@ pub struct PeeringSide {
     pub scope: Scope,
     /// The VPC. It may be gone once the connection has ended; that of an accepter may never have been there.
     pub vpc: VpcId,
-    /// Whether public host names of this VPC stand for private addresses in the other one:
-    /// `AllowDnsResolutionFromRemoteVpc`.
+    /// Whether host names of this VPC, public ones too, stand for private addresses in the other one, and its addresses have their
+    /// names there: `AllowDnsResolutionFromRemoteVpc`.
     pub allow_dns_resolution: bool,
 }
 
